@@ -6,7 +6,9 @@
 //! * [`group`] is the member of a consumer group, a state machine over the coordinator trait.
 //! * [`assignor`] decides which member runs which task.
 
+pub mod assignor;
 pub mod error;
+pub mod group;
 pub mod log;
 
 pub use error::{Error, ErrorKind, Result};
