@@ -1,1 +1,34 @@
-//! Placeholder.
+//! What the tests on real Kafka stand on.
+//!
+//! * [`Broker`] is a real Kafka broker in a process of its own; [`JavaApp`] is Kafka Streams, [`Millrace`] is us: all three end with the test.
+//! * [`data`] makes the input: skewed, late, broken and unicode, the same for one seed. [`feed`] writes it, [`read`] reads any topic back.
+//! * [`compare`] says whether two applications did the same, in the words of a reader who has to find the difference.
+//!
+//! `make setup` brings the Kafka jars and compiles the Java side; everything here fails with that advice if they are absent.
+
+pub mod admin;
+mod broker;
+pub mod compare;
+pub mod data;
+pub mod feed;
+mod janitor;
+mod java;
+pub mod json;
+pub mod manifest;
+mod millrace;
+pub mod murmur2;
+pub mod paths;
+mod process;
+pub mod read;
+
+pub use broker::{Broker, unused_port};
+pub use java::{JavaApp, JavaAppBuilder};
+pub use millrace::{Event, Millrace, MillraceBuilder};
+pub use process::{Exit, Process, wait_until};
+
+/// A name no other test has used: `what-<process id>-<counter>`, fit for topics, application ids and directories.
+pub fn unique(what: &str) -> String {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    format!("{what}-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}

@@ -68,7 +68,8 @@ pub trait Admin: Send {
     /// The named topics, in the order asked; `None` where a topic does not exist. Never creates one.
     fn topics(&mut self, names: &[&str], timeout: Duration) -> Result<Vec<Option<TopicInfo>>>;
     /// Creates topics; `validate_only` asks the cluster to check and create nothing. The results are in the order asked.
-    fn create_topics(&mut self, topics: &[NewTopic], validate_only: bool, timeout: Duration) -> Result<Vec<Result<()>>>;
+    fn create_topics(&mut self, topics: &[NewTopic], validate_only: bool, timeout: Duration)
+    -> Result<Vec<Result<()>>>;
     /// Deletes topics.
     fn delete_topics(&mut self, names: &[&str], timeout: Duration) -> Result<Vec<Result<()>>>;
     /// A topic's whole configuration.

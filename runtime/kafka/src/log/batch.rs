@@ -71,7 +71,10 @@ impl RecordBatch {
     /// If there is no such record.
     #[must_use]
     pub fn get(&self, index: usize) -> RecordView<'_> {
-        RecordView { batch: self, entry: &self.entries[index] }
+        RecordView {
+            batch: self,
+            entry: &self.entries[index],
+        }
     }
 
     /// All records in order.
@@ -134,13 +137,29 @@ pub struct BatchBuilder {
 
 impl BatchBuilder {
     /// Adds a record; offsets must rise.
-    pub fn push(&mut self, offset: i64, timestamp: i64, key: Option<&[u8]>, value: Option<&[u8]>, headers: impl IntoIterator<Item = Header>) {
-        debug_assert!(self.entries.last().is_none_or(|last| last.offset < offset), "offsets must rise");
+    pub fn push(
+        &mut self,
+        offset: i64,
+        timestamp: i64,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        headers: impl IntoIterator<Item = Header>,
+    ) {
+        debug_assert!(
+            self.entries.last().is_none_or(|last| last.offset < offset),
+            "offsets must rise"
+        );
         let first_header = self.headers.len();
         self.headers.extend(headers);
         let key = key.map(|bytes| self.append(bytes));
         let value = value.map(|bytes| self.append(bytes));
-        self.entries.push(Entry { offset, timestamp, key, value, headers: first_header..self.headers.len() });
+        self.entries.push(Entry {
+            offset,
+            timestamp,
+            key,
+            value,
+            headers: first_header..self.headers.len(),
+        });
     }
 
     /// The number of records so far.
@@ -158,7 +177,12 @@ impl BatchBuilder {
     /// The batch, whose records all come from `partition`.
     #[must_use]
     pub fn finish(self, partition: TopicPartition) -> RecordBatch {
-        RecordBatch { partition, arena: Bytes::from(self.arena), entries: self.entries, headers: self.headers }
+        RecordBatch {
+            partition,
+            arena: Bytes::from(self.arena),
+            entries: self.entries,
+            headers: self.headers,
+        }
     }
 
     fn append(&mut self, bytes: &[u8]) -> Range<usize> {

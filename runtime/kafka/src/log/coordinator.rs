@@ -191,9 +191,19 @@ pub struct GroupDescription {
 /// The committed offsets of a group.
 pub trait Offsets: Send {
     /// What is committed, in the order asked; `require_stable` waits (within `timeout`) until no transaction is open on the offsets.
-    fn fetch(&mut self, partitions: &[TopicPartition], require_stable: bool, timeout: Duration) -> Result<Vec<CommittedOffset>>;
+    fn fetch(
+        &mut self,
+        partitions: &[TopicPartition],
+        require_stable: bool,
+        timeout: Duration,
+    ) -> Result<Vec<CommittedOffset>>;
     /// Commits outside a transaction, fenced by the member's generation.
-    fn commit(&mut self, offsets: &[(TopicPartition, OffsetAndMetadata)], member: &GroupMembership, timeout: Duration) -> Result<()>;
+    fn commit(
+        &mut self,
+        offsets: &[(TopicPartition, OffsetAndMetadata)],
+        member: &GroupMembership,
+        timeout: Duration,
+    ) -> Result<()>;
     /// Who is in the group.
     fn describe(&mut self, timeout: Duration) -> Result<GroupDescription>;
 }

@@ -15,8 +15,8 @@ pub use admin::{Admin, ClusterInfo, ConfigEntry, NewTopic, OffsetSpec, TopicInfo
 pub use batch::{BatchBuilder, Header, RecordBatch, RecordView};
 pub use consumer::{Consumer, ConsumerSpec, Isolation, Polled};
 pub use coordinator::{
-    CommittedOffset, Coordinator, GroupDescription, GroupError, GroupMembership, HeartbeatRequest, JoinRequest, JoinResponse,
-    JoinedMember, LeaveRequest, OffsetAndMetadata, Offsets, Request, Response, SyncRequest, SyncResponse,
+    CommittedOffset, Coordinator, GroupDescription, GroupError, GroupMembership, HeartbeatRequest, JoinRequest,
+    JoinResponse, JoinedMember, LeaveRequest, OffsetAndMetadata, Offsets, Request, Response, SyncRequest, SyncResponse,
 };
 pub use producer::{DeliveryFailure, OutgoingRecord, Producer, ProducerSpec, TopicHandle};
 
@@ -53,7 +53,10 @@ pub struct TopicPartition {
 impl TopicPartition {
     /// `topic`-`partition`.
     pub fn new(topic: impl Into<Arc<str>>, partition: i32) -> Self {
-        Self { topic: topic.into(), partition }
+        Self {
+            topic: topic.into(),
+            partition,
+        }
     }
 }
 

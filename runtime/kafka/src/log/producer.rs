@@ -73,7 +73,12 @@ pub trait Producer: Send {
     /// Opens a transaction.
     fn begin(&mut self) -> Result<()>;
     /// Puts consumed offsets into the transaction, under the group's member id and generation.
-    fn send_offsets(&mut self, offsets: &[(TopicPartition, OffsetAndMetadata)], member: &GroupMembership, timeout: Duration) -> Result<()>;
+    fn send_offsets(
+        &mut self,
+        offsets: &[(TopicPartition, OffsetAndMetadata)],
+        member: &GroupMembership,
+        timeout: Duration,
+    ) -> Result<()>;
     /// Commits. `OutcomeUnknown` if no answer came in time.
     fn commit(&mut self, timeout: Duration) -> Result<()>;
     /// Aborts; unsent records are dropped.

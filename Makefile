@@ -1,0 +1,38 @@
+# Every target sets the machine up first (a second run of that takes no time). `make help` lists them.
+# ARGS are passed on: make demo ARGS="--for 10s", make bench ARGS="--rounds 1", make test ARGS="unit".
+SHELL := /bin/bash
+MILLRACE_CACHE ?= $(HOME)/.cache/millrace
+CARGO_TARGET_DIR ?= $(MILLRACE_CACHE)/target
+export MILLRACE_CACHE CARGO_TARGET_DIR
+export PATH := $(HOME)/.cargo/bin:$(PATH)
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test bench fmt lint docs
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## install what is missing: system packages, Kafka and the Java side, cargo-deny
+	@scripts/setup.sh
+
+build: setup ## build all binaries
+	@scripts/build.sh
+
+demo: build ## the seed's application on an in-process log, with a live view
+	@"$(CARGO_TARGET_DIR)/release/millrace" dev examples/transaction-aggregator.yaml --feed examples/transactions.feed.yaml $(ARGS)
+
+test: setup ## all suites, real Kafka included; ARGS="unit docs" for some
+	@scripts/test.sh $(ARGS)
+
+bench: build ## Java and Millrace side by side on one broker
+	@scripts/bench.sh $(ARGS)
+
+fmt: setup ## format the code
+	@cargo fmt --all
+
+lint: setup ## format check, clippy, licences
+	@scripts/lint.sh
+
+docs: setup ## API documentation and the guides' links
+	@scripts/docs.sh

@@ -1,0 +1,182 @@
+//! One real Kafka broker (KRaft, broker and controller in one process) on free ports of 127.0.0.1.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{LazyLock, Mutex, MutexGuard};
+use std::time::Duration;
+
+use crate::process::{Exit, Process};
+use crate::{janitor, paths};
+
+/// A broker of 4.3.1 with its data under the temporary directory; process and data go when the test process goes.
+pub struct Broker {
+    dir: tempfile::TempDir,
+    port: u16,
+    process: Mutex<Option<Process>>,
+}
+
+impl Broker {
+    /// The broker that all tests of this executable share. Tests that stop or kill one [`start`](Broker::start) their own.
+    pub fn shared() -> &'static Broker {
+        static SHARED: LazyLock<Broker> = LazyLock::new(|| Broker::start("1g"));
+        &SHARED
+    }
+
+    /// Formats a data directory, starts a broker on it and waits until it serves (about 4 s). `heap` as the JVM writes it: `512m`.
+    pub fn start(heap: &str) -> Broker {
+        let dir = tempfile::Builder::new()
+            .prefix("millrace-broker-")
+            .tempdir()
+            .expect("a temporary directory");
+        janitor::watch_directory(dir.path());
+        // Both held until both are known, so that they differ.
+        let (broker, controller) = (free_port(), free_port());
+        let port = port_of(&broker);
+        let config = dir.path().join("server.properties");
+        std::fs::write(&config, properties(dir.path(), port, port_of(&controller))).expect("write the configuration");
+        std::fs::write(dir.path().join("heap"), heap).expect("write the heap size");
+        drop((broker, controller));
+
+        let mut format = java("64m");
+        format
+            .args([
+                "kafka.tools.StorageTool",
+                "format",
+                "--cluster-id",
+                "bWlsbHJhY2UtZTJlLTAwMQ",
+                "--config",
+            ])
+            .arg(&config);
+        let mut format = Process::start("kafka storage format", &mut format);
+        let exit = format.wait(Duration::from_secs(60));
+        assert_eq!(
+            exit,
+            Exit::Code(0),
+            "formatting the broker's storage: {}{}",
+            format.stdout(),
+            format.stderr()
+        );
+
+        let broker = Broker {
+            dir,
+            port,
+            process: Mutex::new(None),
+        };
+        broker.restart();
+        broker
+    }
+
+    /// `127.0.0.1:port`, as `bootstrap.servers` takes it; the same over restarts.
+    pub fn bootstrap(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Starts it again on its data and waits until it serves.
+    pub fn restart(&self) {
+        let mut process = self.process();
+        assert!(process.is_none(), "the broker is running");
+        let heap = std::fs::read_to_string(self.dir.path().join("heap")).expect("written at the start");
+        let mut command = java(&heap);
+        command
+            .args([
+                "-XX:+UseSerialGC",
+                "-Dorg.slf4j.simpleLogger.defaultLogLevel=info",
+                "kafka.Kafka",
+            ])
+            .arg(self.config());
+        command.current_dir(self.dir.path());
+        let mut started = Process::start(format!("broker {}", self.bootstrap()), &mut command);
+        started.wait_for_line("broker ready", Duration::from_secs(60), |line| {
+            line.contains("Kafka Server started")
+        });
+        *process = Some(started);
+    }
+
+    /// `kill -9`, without any chance to write or say goodbye.
+    pub fn kill(&self) {
+        self.process().take().expect("the broker is running").kill();
+    }
+
+    /// The orderly end.
+    pub fn stop(&self) {
+        let mut process = self.process().take().expect("the broker is running");
+        process.terminate();
+        process.wait(Duration::from_secs(60));
+    }
+
+    /// Answers nobody and closes nothing until [`thaw`](Broker::thaw): what a broken network looks like.
+    pub fn freeze(&self) {
+        self.process().as_mut().expect("the broker is running").freeze();
+    }
+
+    pub fn thaw(&self) {
+        self.process().as_mut().expect("the broker is running").thaw();
+    }
+
+    fn config(&self) -> PathBuf {
+        self.dir.path().join("server.properties")
+    }
+
+    fn process(&self) -> MutexGuard<'_, Option<Process>> {
+        self.process.lock().unwrap_or_else(|e| e.into_inner())
+    }
+}
+
+/// A port of 127.0.0.1 where nobody listens.
+pub fn unused_port() -> u16 {
+    port_of(&free_port())
+}
+
+fn free_port() -> TcpListener {
+    TcpListener::bind("127.0.0.1:0").expect("a free port")
+}
+
+fn port_of(listener: &TcpListener) -> u16 {
+    listener.local_addr().expect("it is bound").port()
+}
+
+fn java(heap: &str) -> Command {
+    let mut command = Command::new("java");
+    command
+        .arg(format!("-Xmx{heap}"))
+        .args(["-XX:+UseSerialGC", "-Xshare:auto", "-cp"])
+        .arg(paths::kafka_class_path());
+    command
+}
+
+fn properties(dir: &Path, broker: u16, controller: u16) -> String {
+    let data = dir.join("data");
+    format!(
+        "process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller}
+controller.listener.names=CONTROLLER
+listeners=PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{broker}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+log.dirs={}
+auto.create.topics.enable=false
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=4
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=1000
+# The tests' own topics keep everything; nothing is compacted away between a run and its comparison.
+log.retention.ms=-1
+log.cleaner.backoff.ms=3600000
+log.retention.check.interval.ms=3600000
+log.segment.delete.delay.ms=1000
+# Input of 5 MB is a test; a topic allows it for itself.
+replica.fetch.max.bytes=16777216
+num.network.threads=2
+num.io.threads=4
+controlled.shutdown.enable=false
+",
+        data.display()
+    )
+}

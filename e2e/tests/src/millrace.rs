@@ -1,0 +1,187 @@
+//! The `millrace` binary as an operator of it sees it: a manifest, a state directory, its log, its exit code.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::manifest::Manifest;
+use crate::process::{Exit, Process};
+use crate::{janitor, paths};
+
+/// What to run, and how. The state directory belongs to the builder's user: give the same one to run on the same state.
+pub struct MillraceBuilder {
+    manifest: Manifest,
+    name: String,
+    args: Vec<String>,
+    env: Vec<(String, String)>,
+    state: Option<PathBuf>,
+}
+
+/// One line of the log, as `--log-format json` writes it; fields of all events together.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct Event {
+    #[serde(default)]
+    pub event: String,
+    /// `restored`: how many records of which changelog partition were applied, over which offsets.
+    #[serde(default)]
+    pub store: String,
+    #[serde(default)]
+    pub partition: i32,
+    #[serde(default)]
+    pub records: i64,
+    #[serde(default)]
+    pub from: i64,
+    #[serde(default)]
+    pub to: i64,
+    /// `assigned`: the tasks that this process now runs, such as `0_1`.
+    #[serde(default)]
+    pub active: Vec<String>,
+}
+
+/// A running or ended `millrace run`.
+pub struct Millrace {
+    pub process: Process,
+    _dir: tempfile::TempDir,
+    state: PathBuf,
+}
+
+impl MillraceBuilder {
+    /// A further command-line argument.
+    #[must_use]
+    pub fn arg(mut self, arg: &str) -> Self {
+        self.args.push(arg.to_owned());
+        self
+    }
+
+    #[must_use]
+    pub fn env(mut self, key: &str, value: &str) -> Self {
+        self.env.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// `--until-caught-up`: ends by itself when the input of the start is processed and committed.
+    #[must_use]
+    pub fn until_caught_up(self) -> Self {
+        self.arg("--until-caught-up")
+    }
+
+    /// Runs on this state directory, which outlives it.
+    #[must_use]
+    pub fn state_dir(mut self, dir: &Path) -> Self {
+        self.state = Some(dir.to_owned());
+        self
+    }
+
+    /// What failures call this process.
+    #[must_use]
+    pub fn named(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.name);
+        self
+    }
+
+    pub fn start(self) -> Millrace {
+        let dir = tempfile::Builder::new()
+            .prefix("millrace-run-")
+            .tempdir()
+            .expect("a temporary directory");
+        janitor::watch_directory(dir.path());
+        let state = self.state.unwrap_or_else(|| dir.path().join("state"));
+        let manifest = self.manifest.config("state.dir", state.display());
+        let file = dir.path().join("app.yaml");
+        std::fs::write(&file, manifest.yaml()).expect("write the manifest");
+        let mut command = Command::new(paths::millrace_binary());
+        command
+            .arg("run")
+            .arg(&file)
+            .args(["--log-format", "json"])
+            .args(&self.args);
+        command.current_dir(dir.path()).envs(self.env);
+        Millrace {
+            process: Process::start(self.name, &mut command),
+            _dir: dir,
+            state,
+        }
+    }
+}
+
+impl Millrace {
+    /// `millrace run` of this manifest.
+    #[must_use]
+    pub fn run(manifest: Manifest) -> MillraceBuilder {
+        let name = format!("millrace {}", manifest.application_id());
+        MillraceBuilder {
+            manifest,
+            name,
+            args: Vec::new(),
+            env: Vec::new(),
+            state: None,
+        }
+    }
+
+    pub fn state_dir(&self) -> &Path {
+        &self.state
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Panics
+    /// If that takes longer, or the exit code is another.
+    pub fn expect_exit(&mut self, code: i32, within: Duration) {
+        let exit = self.process.wait(within);
+        assert_eq!(exit, Exit::Code(code), "{}", self.process.name());
+    }
+
+    /// SIGTERM, and an orderly end.
+    ///
+    /// # Panics
+    /// If it does not end with 0 in 30 s.
+    pub fn stop(&mut self) {
+        self.process.terminate();
+        self.expect_exit(0, Duration::from_secs(30));
+    }
+
+    /// The events of one name, so far.
+    pub fn events(&self, name: &str) -> Vec<Event> {
+        let log = self.process.stderr();
+        log.lines()
+            .filter_map(event)
+            .filter(|event| event.event == name)
+            .collect()
+    }
+
+    /// The first event of this name that the test accepts, waited for.
+    ///
+    /// # Panics
+    /// If none comes in time, or it ends without it.
+    pub fn wait_for_event(&mut self, name: &str, within: Duration, accept: impl Fn(&Event) -> bool) -> Event {
+        let line = self.process.wait_for_line(name, within, |line| {
+            event(line).is_some_and(|e| e.event == name && accept(&e))
+        });
+        event(&line).expect("it was read before")
+    }
+}
+
+fn event(line: &str) -> Option<Event> {
+    serde_json::from_str(line.trim_start())
+        .ok()
+        .filter(|event: &Event| !event.event.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_read_from_the_log() {
+        let line = r#"{"timestamp":"now","event":"restored","store":"s","partition":2,"records":5,"from":10,"to":17}"#;
+        let read = event(line).unwrap();
+        assert_eq!(
+            (read.store.as_str(), read.partition, read.records, read.from, read.to),
+            ("s", 2, 5, 10, 17)
+        );
+        assert!(event("WARN something else").is_none());
+        assert!(event(r#"{"message":"no event"}"#).is_none());
+    }
+}

@@ -1,0 +1,5 @@
+//! The tests on real Kafka: one executable, one shared broker, Kafka Streams as the oracle.
+//!
+//! Each test has topics and application ids of its own ([`millrace_e2e::unique`]), so that they run side by side.
+
+mod fixtures;
