@@ -24,10 +24,28 @@ pub struct FunctionId(pub u32);
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct FormatName(pub String);
 
+impl From<&str> for FormatName {
+    fn from(name: &str) -> Self {
+        Self(name.to_owned())
+    }
+}
+
+impl From<String> for FormatName {
+    fn from(name: String) -> Self {
+        Self(name)
+    }
+}
+
+impl std::fmt::Display for FormatName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// A whole application. Every id indexes the list it belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
-    /// All nodes.
+    /// All nodes, in the order of the calls: parents before children, and the order in which Java calls a node's children.
     pub nodes: Vec<Node>,
     /// All state stores.
     pub stores: Vec<Store>,
@@ -35,6 +53,65 @@ pub struct Plan {
     pub repartition_topics: Vec<RepartitionTopic>,
     /// Connected parts; each becomes one task per partition.
     pub subtopologies: Vec<Subtopology>,
+}
+
+/// Ids index the plan's lists, so these panic for an id of another plan.
+impl Plan {
+    /// A node.
+    pub fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id.0 as usize]
+    }
+
+    /// A store.
+    pub fn store(&self, id: StoreId) -> &Store {
+        &self.stores[id.0 as usize]
+    }
+
+    /// A sub-topology.
+    pub fn subtopology(&self, id: SubtopologyId) -> &Subtopology {
+        &self.subtopologies[id.0 as usize]
+    }
+
+    /// The source nodes of a sub-topology, in its order of nodes.
+    pub fn sources(&self, id: SubtopologyId) -> impl Iterator<Item = (NodeId, &Source)> {
+        self.subtopology(id)
+            .nodes
+            .iter()
+            .filter_map(|&node| match &self.node(node).kind {
+                NodeKind::Source(source) => Some((node, source)),
+                NodeKind::Processor(_) | NodeKind::Sink(_) => None,
+            })
+    }
+
+    /// The sinks of a sub-topology, in its order of nodes.
+    pub fn sinks(&self, id: SubtopologyId) -> impl Iterator<Item = (NodeId, &Sink)> {
+        self.subtopology(id)
+            .nodes
+            .iter()
+            .filter_map(|&node| match &self.node(node).kind {
+                NodeKind::Sink(sink) => Some((node, sink)),
+                NodeKind::Processor(_) | NodeKind::Source(_) => None,
+            })
+    }
+
+    /// The stores of a sub-topology, by id.
+    pub fn stores_of(&self, id: SubtopologyId) -> impl Iterator<Item = &Store> {
+        let used = move |store: &&Store| {
+            self.subtopology(id)
+                .nodes
+                .iter()
+                .any(|&node| self.node(node).stores.contains(&store.id))
+        };
+        self.stores.iter().filter(used)
+    }
+
+    /// The source node that reads a topic; at most one does.
+    pub fn reader(&self, topic: &TopicName) -> Option<NodeId> {
+        let mut sources = self.subtopologies.iter().flat_map(|part| self.sources(part.id));
+        sources
+            .find(|(_, source)| source.topics.contains(topic))
+            .map(|(node, _)| node)
+    }
 }
 
 /// One step of the graph.
@@ -46,9 +123,9 @@ pub struct Node {
     pub name: String,
     /// What it does.
     pub kind: NodeKind,
-    /// Nodes that feed it.
+    /// Nodes that feed it, in Java's order.
     pub predecessors: Vec<NodeId>,
-    /// Nodes that it feeds.
+    /// Nodes that it feeds, in the order in which they get a record.
     pub successors: Vec<NodeId>,
     /// The stores it reads or writes.
     pub stores: Vec<StoreId>,
@@ -153,7 +230,8 @@ pub enum Operation {
     },
     /// `KStream.merge`: passes on.
     Merge,
-    /// The filter that Java puts before a repartition sink when it groups: drops null keys.
+    /// The filter that Java puts before every repartition sink, explicit or not: drops null keys (to be relaxed where only joins
+    /// that keep null keys follow).
     RepartitionFilter,
     /// `KGroupedStream.aggregate`, windowed or not. Its store is the node's only one.
     Aggregate {
@@ -246,8 +324,8 @@ pub struct RepartitionTopic {
 pub struct Subtopology {
     /// Its place in [`Plan::subtopologies`].
     pub id: SubtopologyId,
-    /// Its nodes, in Java's order.
+    /// Its nodes, by id.
     pub nodes: Vec<NodeId>,
-    /// Groups of topics that must have equal partition counts.
+    /// Groups of topics that must have equal partition counts, each sorted.
     pub copartition_groups: Vec<Vec<TopicName>>,
 }
