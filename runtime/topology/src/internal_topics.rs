@@ -25,6 +25,28 @@ impl Default for InternalTopicSettings {
     }
 }
 
+impl InternalTopicSettings {
+    /// Takes out of the application's properties what is about internal topics; Java's names, others are passed over.
+    ///
+    /// # Errors
+    /// An additional retention that is no number.
+    pub fn from_properties<'a>(properties: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, Error> {
+        let mut settings = Self::default();
+        for (name, value) in properties {
+            if let Some(config) = name.strip_prefix("topic.") {
+                settings.defaults.insert(config.to_owned(), value.to_owned());
+            } else if name == "windowstore.changelog.additional.retention.ms" {
+                let wrong = |_| Error::Property {
+                    name: name.to_owned(),
+                    value: value.to_owned(),
+                };
+                settings.additional_retention_ms = value.trim().parse().map_err(wrong)?;
+            }
+        }
+        Ok(settings)
+    }
+}
+
 /// A plan on a cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
