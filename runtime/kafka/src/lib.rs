@@ -5,10 +5,15 @@
 //! * [`inproc`] answers them in this process, with transactions, markers, fencing and groups kept honestly.
 //! * [`group`] is the member of a consumer group, a state machine over the coordinator trait.
 //! * [`assignor`] decides which member runs which task.
+//! * [`clock`] is time, for the logs and for the engine; `conformance` holds the scripts that both logs must pass.
 
 pub mod assignor;
+pub mod clock;
+#[doc(hidden)]
+pub mod conformance;
 pub mod error;
 pub mod group;
+pub mod inproc;
 pub mod log;
 
 pub use error::{Error, ErrorKind, Result};

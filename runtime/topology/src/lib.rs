@@ -65,8 +65,6 @@ mod error;
 mod internal_topics;
 mod naming;
 mod plan;
-#[cfg(test)]
-mod tests;
 
 pub use builder::{AggregateSpec, Builder, Repartition, RepartitionSpec, SinkSpec, SourceSpec, Stream, Table};
 pub use error::{Error, NameFault};

@@ -1,0 +1,149 @@
+//! A group as the cluster keeps it: its members and its committed offsets, those of open transactions apart.
+
+use std::collections::BTreeMap;
+
+use indexmap::IndexMap;
+use rustc_hash::FxHashMap;
+
+use super::membership::{FENCED_INSTANCE_ID, Group, GroupLimits, GroupState};
+use super::options::MarkerPolicy;
+use super::state::State;
+use super::transactions::Target;
+use crate::log::{CommittedOffset, GroupDescription, GroupError, GroupMembership, OffsetAndMetadata, TopicPartition};
+use crate::{Error, ErrorKind, Result};
+
+pub(super) struct GroupEntry {
+    pub group: Group,
+    committed: FxHashMap<TopicPartition, OffsetAndMetadata>,
+    /// By producer: offsets whose transaction has not ended here yet.
+    staged: IndexMap<i64, BTreeMap<TopicPartition, OffsetAndMetadata>>,
+}
+
+/// How the engine should take a refusal of the group coordinator.
+fn group_error(group: &str, error: &GroupError) -> Error {
+    let (kind, why) = match error.code {
+        FENCED_INSTANCE_ID => (ErrorKind::Fenced, "another member holds the instance id"),
+        super::membership::UNKNOWN_MEMBER_ID => (ErrorKind::Rejoin, "the member is unknown"),
+        super::membership::ILLEGAL_GENERATION => (ErrorKind::Rejoin, "the generation is over"),
+        _ => (ErrorKind::Rejoin, "a rebalance is under way"),
+    };
+    Error::new(
+        kind,
+        format!("group {group} refused an offset commit: {why} (error {})", error.code),
+    )
+}
+
+impl State {
+    pub fn group_entry(&mut self, group: &str) -> &mut GroupEntry {
+        let limits = GroupLimits {
+            initial_rebalance_delay: self.options.initial_rebalance_delay,
+            min_session_timeout: self.options.min_session_timeout,
+            max_session_timeout: self.options.max_session_timeout,
+        };
+        self.groups.entry(group.to_owned()).or_insert_with(|| GroupEntry {
+            group: Group::new(limits),
+            committed: FxHashMap::default(),
+            staged: IndexMap::new(),
+        })
+    }
+
+    /// Offsets of a transaction: seen by nobody before its marker arrives.
+    pub fn stage_offsets(
+        &mut self,
+        producer: i64,
+        offsets: &[(TopicPartition, OffsetAndMetadata)],
+        member: &GroupMembership,
+    ) -> Result<()> {
+        let now = self.now();
+        let entry = self.group_entry(&member.group);
+        entry
+            .group
+            .validate_commit(now, member, true)
+            .map_err(|error| group_error(&member.group, &error))?;
+        entry
+            .staged
+            .entry(producer)
+            .or_default()
+            .extend(offsets.iter().cloned());
+        Ok(())
+    }
+
+    /// The marker of `producer`'s transaction has reached the group.
+    pub fn settle_offsets(&mut self, group: &str, producer: i64, commit: bool) {
+        let Some(entry) = self.groups.get_mut(group) else {
+            return;
+        };
+        if let Some(staged) = entry.staged.shift_remove(&producer)
+            && commit
+        {
+            entry.committed.extend(staged);
+        }
+    }
+
+    pub fn commit_offsets(
+        &mut self,
+        offsets: &[(TopicPartition, OffsetAndMetadata)],
+        member: &GroupMembership,
+    ) -> Result<()> {
+        let now = self.now();
+        let entry = self.group_entry(&member.group);
+        entry
+            .group
+            .validate_commit(now, member, false)
+            .map_err(|error| group_error(&member.group, &error))?;
+        entry.committed.extend(offsets.iter().cloned());
+        Ok(())
+    }
+
+    /// What is committed; `None` while a transaction is open on one of the partitions and `require_stable` asks to wait for it.
+    pub fn fetch_offsets(
+        &self,
+        group: &str,
+        partitions: &[TopicPartition],
+        require_stable: bool,
+    ) -> Option<Vec<CommittedOffset>> {
+        let Some(entry) = self.groups.get(group) else {
+            return Some(vec![None; partitions.len()]);
+        };
+        let unstable = |at: &TopicPartition| entry.staged.values().any(|staged| staged.contains_key(at));
+        if require_stable && partitions.iter().any(unstable) {
+            return None;
+        }
+        Some(partitions.iter().map(|at| entry.committed.get(at).cloned()).collect())
+    }
+
+    /// Whoever waits for a group's offsets stands for time that passes; see [`State::hurry_markers_of`].
+    pub fn hurry_markers_to(&mut self, group: &str) {
+        if self.options.markers != MarkerPolicy::Manual {
+            self.deliver_markers_where(|marker| marker.target == Target::Group(group.to_owned()));
+        }
+    }
+
+    /// Forgets offsets of a topic that is deleted.
+    pub fn forget_offsets(&mut self, topic: &str) {
+        for entry in self.groups.values_mut() {
+            entry.committed.retain(|at, _| &*at.topic != topic);
+            for staged in entry.staged.values_mut() {
+                staged.retain(|at, _| &*at.topic != topic);
+            }
+        }
+    }
+
+    pub fn describe_group(&self, group: &str) -> GroupDescription {
+        match self.groups.get(group) {
+            Some(entry)
+                if entry.group.state() != GroupState::Empty
+                    || entry.group.has_had_members()
+                    || !entry.committed.is_empty() =>
+            {
+                entry.group.describe()
+            }
+            _ => GroupDescription {
+                state: "Dead".to_owned(),
+                protocol_type: String::new(),
+                protocol: String::new(),
+                members: Vec::new(),
+            },
+        }
+    }
+}
