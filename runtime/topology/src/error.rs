@@ -92,6 +92,14 @@ pub enum Error {
         /// The topics, and the sub-topology that reads each.
         topics: BTreeMap<String, u32>,
     },
+    /// A property of the application that is no number.
+    #[error("property `{name}` is `{value}`; give whole milliseconds")]
+    Property {
+        /// The property.
+        name: String,
+        /// What it says.
+        value: String,
+    },
     /// Repartition topics whose partition count follows from nothing.
     #[error("the partition counts of these repartition topics follow from no other topic: {}; give them a number", topics.join(", "))]
     UnknownPartitions {

@@ -65,6 +65,8 @@ mod error;
 mod internal_topics;
 mod naming;
 mod plan;
+#[cfg(test)]
+mod tests;
 
 pub use builder::{AggregateSpec, Builder, Repartition, RepartitionSpec, SinkSpec, SourceSpec, Stream, Table};
 pub use error::{Error, NameFault};

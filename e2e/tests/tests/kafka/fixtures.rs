@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use millrace_e2e::data::Transactions;
+use millrace_e2e::data::{Input, Transactions};
 use millrace_e2e::read::{Isolation, read_all};
 use millrace_e2e::{Broker, JavaApp, admin, compare, feed, unique};
 
@@ -68,7 +68,7 @@ fn a_broker_survives_a_kill() {
         .generate();
     let input: Vec<_> = input
         .into_iter()
-        .map(|i| millrace_e2e::data::Input {
+        .map(|i| Input {
             partition: i.partition % 2,
             ..i
         })
@@ -89,5 +89,32 @@ fn a_broker_survives_a_kill() {
             (&read.key, &read.value, read.timestamp),
             (&written.key, &written.value, written.timestamp)
         );
+    }
+}
+
+/// What no producer of Java's would send reaches the topic as it is: the tests of bad input stand on it.
+#[test]
+fn odd_records_are_written_as_they_are() {
+    let broker = Broker::shared();
+    let topic = unique("odd");
+    admin::create_topic(broker, &topic, 1, &[("max.message.bytes", "16777216")]);
+    let record = |key: Option<&[u8]>, value: Option<Vec<u8>>, timestamp| Input {
+        partition: 0,
+        key: key.map(<[u8]>::to_vec),
+        value,
+        timestamp,
+    };
+    let inputs = [
+        record(Some(b"negative time"), Some(b"1".to_vec()), -1),
+        record(Some(b"\xff\xfe"), Some(Vec::new()), 5),
+        record(None, None, 6),
+        record(Some(b""), Some(vec![b'x'; 5 << 20]), 7),
+    ];
+    feed::feed(broker, &[&topic], &inputs);
+    let read = read_all(broker, &topic, Isolation::Committed);
+    assert_eq!(read.len(), inputs.len());
+    for (read, input) in read.iter().zip(&inputs) {
+        assert_eq!((&read.key, read.timestamp), (&input.key, input.timestamp));
+        assert!(read.value == input.value);
     }
 }

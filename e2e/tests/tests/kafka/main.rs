@@ -2,4 +2,10 @@
 //!
 //! Each test has topics and application ids of its own ([`millrace_e2e::unique`]), so that they run side by side.
 
+mod equal_to_java;
 mod fixtures;
+mod group;
+mod left;
+mod poison;
+mod start_errors;
+mod survive_kill;

@@ -49,7 +49,7 @@ enum What<'a> {
 
 impl Plan {
     /// The plan as indented JSON: sub-topologies with their nodes in the order in which records could meet them, stores, repartition
-    /// topics. Made for tools; nodes and stores are named, not numbered.
+    /// topics. Made for tools: nodes and their stores are given by name.
     pub fn describe_json(&self) -> String {
         let names = |ids: &[crate::NodeId]| ids.iter().map(|&id| &*self.node(id).name).collect();
         let step = |id: crate::NodeId| {

@@ -1,29 +1,15 @@
 //! What a plan becomes on a cluster: tasks, repartition topics and changelogs with their partition counts and configs, as Java makes
 //! them (`RepartitionTopics`, `CopartitionedTopicsEnforcer`, `PartitionGrouper`, `ChangelogTopics`, `InternalTopicConfig`). Pure.
 
+mod config;
+
 use std::collections::BTreeMap;
+
+pub use config::{InternalTopicSettings, changelog_config, repartition_config};
 
 use crate::describe::java_order::{grown_capacity, hash_order, string_hash};
 use crate::naming::{changelog_topic, validate_name};
 use crate::{Error, Plan, Store, StoreId, StoreKind, SubtopologyId, TopicName};
-
-/// What the application's configuration says about internal topics.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InternalTopicSettings {
-    /// `windowstore.changelog.additional.retention.ms`: added to a window store's retention for its changelog. Default one day.
-    pub additional_retention_ms: i64,
-    /// Properties `topic.*` without that prefix: for every internal topic; a store's own win over them.
-    pub defaults: BTreeMap<String, String>,
-}
-
-impl Default for InternalTopicSettings {
-    fn default() -> Self {
-        Self {
-            additional_retention_ms: 24 * 60 * 60 * 1000,
-            defaults: BTreeMap::new(),
-        }
-    }
-}
 
 /// A plan on a cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -321,51 +307,4 @@ impl<'a> Counts<'a> {
         let both = (i64::from(sources) << 32) | i64::from(changelogs);
         (both % 0xFFFF_FFFF) as i32
     }
-}
-
-/// The configs of a repartition topic: Kafka Streams' own, under the application's defaults.
-pub fn repartition_config(settings: &InternalTopicSettings) -> BTreeMap<String, String> {
-    let own = [
-        ("cleanup.policy", "delete"),
-        ("message.timestamp.type", "CreateTime"),
-        ("retention.ms", "-1"),
-        ("segment.bytes", "52428800"),
-    ];
-    layered(&own, &settings.defaults, &BTreeMap::new())
-}
-
-/// The configs of a store's changelog: Kafka Streams' own, under the application's defaults, under the store's. A window store's
-/// `retention.ms` is its retention plus the additional one, unless the store itself names it: the application's default does not count.
-pub fn changelog_config(store: &Store, settings: &InternalTopicSettings) -> BTreeMap<String, String> {
-    let none = BTreeMap::new();
-    let overrides = store.changelog.as_ref().map_or(&none, |changelog| &changelog.config);
-    let policy = match store.kind {
-        StoreKind::KeyValue => "compact",
-        StoreKind::Window { .. } => "compact,delete",
-    };
-    let own = [("cleanup.policy", policy), ("message.timestamp.type", "CreateTime")];
-    let mut config = layered(&own, &settings.defaults, overrides);
-    if let StoreKind::Window { retention_ms, .. } = store.kind
-        && !overrides.contains_key("retention.ms")
-    {
-        // Java adds exactly and takes the greatest long where that fails, for negative overflow too.
-        let retention = retention_ms
-            .checked_add(settings.additional_retention_ms)
-            .unwrap_or(i64::MAX);
-        config.insert("retention.ms".to_owned(), retention.to_string());
-    }
-    config
-}
-
-fn layered(
-    own: &[(&str, &str)],
-    defaults: &BTreeMap<String, String>,
-    overrides: &BTreeMap<String, String>,
-) -> BTreeMap<String, String> {
-    let own = own.iter().map(|&(name, value)| (name.to_owned(), value.to_owned()));
-    let given = defaults
-        .iter()
-        .chain(overrides)
-        .map(|(name, value)| (name.clone(), value.clone()));
-    own.chain(given).collect()
 }
