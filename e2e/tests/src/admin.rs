@@ -102,12 +102,17 @@ pub struct Position {
 /// # Panics
 /// If the broker does not answer, or the metadata is not what Kafka Streams writes.
 pub fn positions(broker: &Broker, group: &str, topic: &str) -> BTreeMap<i32, Position> {
-    let consumer: BaseConsumer = ClientConfig::new()
+    positions_by(&positions_reader(broker, group), topic)
+}
+
+/// A client for [`positions_by`]. It sees what is committed now, without waiting for a transaction that is about to change it.
+pub fn positions_reader(broker: &Broker, group: &str) -> BaseConsumer {
+    ClientConfig::new()
         .set("bootstrap.servers", broker.bootstrap())
         .set("group.id", group)
+        .set("isolation.level", "read_uncommitted")
         .create()
-        .expect("a consumer");
-    positions_by(&consumer, topic)
+        .expect("a consumer")
 }
 
 /// As [`positions`], by a consumer that is kept: for those who ask often.

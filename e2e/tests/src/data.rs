@@ -35,8 +35,10 @@ pub struct Transactions {
     pub seed: u64,
     pub records: usize,
     pub partitions: i32,
-    /// Number of different users; a few of them have most of the records.
+    /// Number of different users.
     pub users: usize,
+    /// A few users have most of the records; else all have as many.
+    pub skewed: bool,
     /// Timestamp of the first record; the last has about now, or brokers would delete old ones.
     pub from: i64,
     pub to: i64,
@@ -53,6 +55,7 @@ impl Transactions {
             records: 200_000,
             partitions: 4,
             users: 2_000,
+            skewed: true,
             from: now - 7_200_000,
             to: now,
             faults: true,
@@ -92,7 +95,14 @@ impl Transactions {
             let key = if self.faults && random.random_ratio(1, 400) {
                 None
             } else {
-                Some(keys[skewed(&mut random, self.users)].clone())
+                Some(
+                    keys[if self.skewed {
+                        skewed(&mut random, self.users)
+                    } else {
+                        random.random_range(0..self.users)
+                    }]
+                    .clone(),
+                )
             };
             let partition = match &key {
                 Some(key) => murmur2::partition(key, self.partitions),

@@ -14,7 +14,7 @@ pub struct JavaAppBuilder {
     application_id: String,
     input: String,
     output: String,
-    heap: String,
+    jvm: Vec<String>,
     config: Vec<(String, String)>,
     until_caught_up: bool,
 }
@@ -34,10 +34,10 @@ impl JavaAppBuilder {
         self
     }
 
-    /// `-Xmx`, by default `1g`.
+    /// The JVM's own options in place of `-Xmx1g -XX:+UseSerialGC`.
     #[must_use]
-    pub fn heap(mut self, heap: &str) -> Self {
-        heap.clone_into(&mut self.heap);
+    pub fn jvm(mut self, options: &[&str]) -> Self {
+        self.jvm = options.iter().map(|&o| o.to_owned()).collect();
         self
     }
 
@@ -49,12 +49,12 @@ impl JavaAppBuilder {
         janitor::watch_directory(state.path());
         let mut command = Command::new("java");
         command
-            .arg(format!("-Xmx{}", self.heap))
+            .args(&self.jvm)
             .args([
                 "-Dorg.slf4j.simpleLogger.defaultLogLevel=error",
                 "-Dorg.slf4j.simpleLogger.log.org.apache.kafka.streams.errors=off",
             ])
-            .args(["-XX:+UseSerialGC", "-cp", &paths::reference_class_path(), "Reference"])
+            .args(["-cp", &paths::reference_class_path(), "Reference"])
             .args([
                 "--app",
                 &self.app,
@@ -99,7 +99,7 @@ impl JavaApp {
             application_id: application_id.to_owned(),
             input: input.to_owned(),
             output: output.to_owned(),
-            heap: "1g".to_owned(),
+            jvm: vec!["-Xmx1g".to_owned(), "-XX:+UseSerialGC".to_owned()],
             config: Vec::new(),
             until_caught_up: true,
         }

@@ -28,7 +28,7 @@ fn java_equals_java_and_a_planted_difference_is_found() {
         let app = JavaApp::run(broker, "totals", &id, &from, &to)
             .config("processing.guarantee", "exactly_once_v2")
             .config("statestore.cache.max.bytes", 0)
-            .heap("512m");
+            .jvm(&["-Xmx512m", "-XX:+UseSerialGC"]);
         (app.start(), id, from, to)
     });
     let left = runs.map(|(app, id, from, to)| {

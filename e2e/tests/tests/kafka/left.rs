@@ -115,7 +115,7 @@ pub fn java_totals(broker: &Broker, input: &str, partitions: i32, guarantee: &st
         .config("processing.guarantee", guarantee)
         .config("statestore.cache.max.bytes", 0)
         .config("commit.interval.ms", 500)
-        .heap("512m")
+        .jvm(&["-Xmx512m", "-XX:+UseSerialGC"])
         .start()
         .wait_caught_up(Duration::from_secs(120));
     Left::read(broker, &id, input, &output)
