@@ -1,7 +1,11 @@
 //! The manifest's language: `spec.topology` to a plan and compiled expressions, with located errors. Pure.
 
 mod diagnostic;
+pub mod expression;
+pub mod format;
 pub mod grammar;
+pub mod json;
+pub mod value;
 
 #[cfg(test)]
 mod tests;
