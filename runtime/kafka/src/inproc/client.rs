@@ -15,8 +15,10 @@ use super::transactions::Refusal;
 use crate::log::{Admin, Consumer, ConsumerSpec, Coordinator, Log, Offsets, Producer, ProducerSpec, SharedLog};
 use crate::{Error, ErrorKind, Result};
 
-/// How long a waiting call sleeps at most before it looks at the clock again.
-const WAIT_SLICE: Duration = Duration::from_millis(10);
+/// How long a waiting call sleeps at most before it looks at the clock again: for time-outs…
+const WAIT_SLICE: Duration = Duration::from_millis(50);
+/// …and for markers under way.
+const MARKER_SLICE: Duration = Duration::from_millis(2);
 
 /// A process' view of a [`Cluster`]; clones are the same process. It is the [`Log`] that the process' engine is given.
 #[derive(Clone)]
@@ -163,7 +165,12 @@ impl Client {
                 if left.is_zero() {
                     break;
                 }
-                shared.changed.wait_for(&mut state, left.min(WAIT_SLICE));
+                let slice = if state.pending_markers.is_empty() {
+                    WAIT_SLICE
+                } else {
+                    MARKER_SLICE
+                };
+                shared.changed.wait_for(&mut state, left.min(slice));
                 state.advance();
                 answer = attempt(&mut state);
             }

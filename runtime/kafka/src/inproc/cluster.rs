@@ -248,6 +248,12 @@ impl Cluster {
         self.change(|state| state.deliver_markers_where(|marker| marker.target == target))
     }
 
+    /// The transactional ids whose transaction is open, in order.
+    #[must_use]
+    pub fn open_transactions(&self) -> Vec<String> {
+        self.shared.state.lock().open_transactions()
+    }
+
     /// How many markers are under way.
     #[must_use]
     pub fn pending_markers(&self) -> usize {

@@ -223,6 +223,14 @@ impl State {
         }
     }
 
+    pub fn open_transactions(&self) -> Vec<String> {
+        let open = self
+            .transactions
+            .iter()
+            .filter(|(_, known)| known.phase == Phase::Ongoing);
+        open.map(|(id, _)| id.clone()).collect()
+    }
+
     /// Decides the outcome and sends the markers off.
     fn end(&mut self, transactional_id: &str, commit: bool) {
         let Some(known) = self.transactions.get_mut(transactional_id) else {
