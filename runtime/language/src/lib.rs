@@ -1,5 +1,6 @@
 //! The manifest's language: `spec.topology` to a plan and compiled expressions, with located errors. Pure.
 
+pub mod aggregate;
 mod diagnostic;
 pub mod expression;
 pub mod format;

@@ -26,7 +26,7 @@ fn env<'a>(key: &'a Value, value: &'a Value) -> Env<'a> {
     }
 }
 
-pub(crate) fn time(what: &str, mut run: impl FnMut()) {
+pub(crate) fn time<F: FnMut()>(what: &str, mut run: F) {
     const ROUNDS: u32 = 500_000;
     for _ in 0..ROUNDS / 10 {
         run();

@@ -32,9 +32,11 @@ mod val;
 use std::sync::Arc;
 
 pub(crate) use ast::parse;
-pub(crate) use compile::Compiler;
+pub(crate) use compile::{Compiler, nearest};
 pub use error::{EvalError, ExpressionError};
+pub(crate) use functions::AGGREGATES;
 pub(crate) use node::Node;
+pub(crate) use operators::{Arithmetic, arithmetic, compare};
 pub use paths::{FieldPath, Paths, Root};
 pub(crate) use print::print;
 pub use scope::{Env, Headers, NoHeaders, Scope, Type};
@@ -44,6 +46,8 @@ use crate::value::Value;
 
 #[cfg(test)]
 mod bench;
+#[cfg(test)]
+pub(crate) use bench::time;
 #[cfg(test)]
 mod oracle;
 #[cfg(test)]

@@ -70,6 +70,13 @@ impl<'a> JsonRef<'a> {
         &self.doc[self.start as usize + 1..self.end as usize - 1]
     }
 
+    /// Whether a string, such as a key, is this text.
+    #[inline]
+    pub(crate) fn is_text(self, text: &str) -> bool {
+        let raw = self.between_quotes();
+        raw == text.as_bytes() || (raw.contains(&b'\\') && key_equals(raw, true, text.as_bytes()))
+    }
+
     /// The text of a string, in the document's buffer if it has no escapes.
     pub(crate) fn text_bytes(self) -> Bytes {
         let text = self.between_quotes();

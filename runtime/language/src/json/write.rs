@@ -1,6 +1,6 @@
 //! Values as JSON. On the record path: writes into the caller's buffer and allocates nothing for text and numbers.
 //!
-//! * Doubles are the shortest decimal that reads back as the same double, with a point or an exponent, e.g. `5.0`, `1e10`, `1.5e-7`.
+//! * Doubles are the shortest decimal that reads back as the same double, with a point or an exponent, e.g. `5.0`, `1e+18`, `1.5e-7`.
 //!   Java reads the same bits from it; the digits can differ from what JDK 17 writes, whose text is not always the shortest.
 //! * Strings are escaped as Jackson does: quote, backslash and control characters, nothing else.
 //! * A document that was read is written as it was.
