@@ -280,12 +280,14 @@ fn has_path(path: FieldPath, env: &Env<'_>) -> Result<bool> {
 
 /// `value.a.?b`: what is before the `?` must be there.
 fn opt_path<'a>(path: FieldPath, env: &Env<'a>) -> Result<Option<Val<'a>>> {
-    if let Value::Json(doc) = path.root.of(env)
-        && let Known::Present(json) = doc.known(path.path)
-    {
-        return Ok(Val::from_json(json).ok());
-    }
     let (last, outer) = path.path.segments().split_last().expect("a path has a name");
+    if let Value::Json(doc) = path.root.of(env) {
+        match doc.known(path.path) {
+            Known::Present(json) => return Ok(Val::from_json(json).ok()),
+            Known::Absent if outer.is_empty() => return Ok(None),
+            Known::Absent | Known::Unknown => {}
+        }
+    }
     let object = walk(path, outer.len(), env)?;
     Ok(object.field(last.as_str().as_bytes()).ok().flatten())
 }
