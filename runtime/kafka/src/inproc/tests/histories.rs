@@ -260,4 +260,21 @@ proptest! {
             }
         }
     }
+
+    /// One seed, one history: the same steps leave the same records at the same offsets.
+    #[test]
+    fn a_seed_repeats_itself(
+        markers in markers(),
+        seed in any::<u64>(),
+        steps in proptest::collection::vec(step(), 1..60),
+    ) {
+        let [first, second] = [0, 1].map(|_| {
+            let mut run = Run::new(markers, seed);
+            steps.iter().for_each(|step| run.take(step));
+            let dumps: Vec<_> = (0..PARTITIONS).map(|p| run.cluster.dump("t", p, ReadUncommitted).unwrap()).collect();
+            let seen: Vec<_> = run.readers.into_iter().map(|(_, seen)| seen).collect();
+            (dumps, seen, run.cluster.pending_markers(), run.cluster.open_transactions())
+        });
+        prop_assert_eq!(first, second);
+    }
 }

@@ -5,6 +5,7 @@ mod faults;
 mod groups;
 mod histories;
 mod transactions;
+mod waiting;
 
 use std::sync::Arc;
 use std::time::Duration;
