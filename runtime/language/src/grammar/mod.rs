@@ -19,6 +19,9 @@ use serde_json::Value;
 
 use crate::diagnostic::Diagnostics;
 
+pub(crate) use names::nearest;
+pub(crate) use reader::join;
+
 /// A value and its JSON path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Located<T> {

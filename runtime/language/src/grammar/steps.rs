@@ -172,7 +172,9 @@ fn operator_of<'a>(at: &At<'a>, report: &mut Diagnostics) -> Option<(&'a str, &'
 }
 
 fn map(at: &At<'_>, report: &mut Diagnostics) -> Option<Operator> {
+    let before = report.0.len();
     let fields = Fields::read(at, MAP, report)?;
+    let split = report.0[before..].iter().any(|one| one.code == Code::NotAnExpression);
     let key = fields
         .require("key", "what keeps the key is a mapValues", report)
         .and_then(|at| expression(&at, report));
@@ -193,6 +195,10 @@ fn map(at: &At<'_>, report: &mut Diagnostics) -> Option<Operator> {
             None
         }
     };
+    if split {
+        // What is left of the text is no expression, and the mistake was said.
+        return None;
+    }
     Some(Operator::Map {
         key: key?,
         value: value?,

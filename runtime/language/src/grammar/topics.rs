@@ -35,9 +35,7 @@ pub(crate) fn topics(at: &At<'_>, report: &mut Diagnostics) -> Vec<Topic> {
             path: join(&at.path, short),
         };
         names::word_name(short, &at.path, "a topic", report);
-        let Some(topic) = topic(&at, short, report) else {
-            continue;
-        };
+        let topic = topic(&at, short, report);
         if let Some(first) = found.iter().find(|other| other.name == topic.name) {
             let message = format!("{} is declared twice: as {} and as {short}", topic.name, first.short);
             report.push(
@@ -50,8 +48,11 @@ pub(crate) fn topics(at: &At<'_>, report: &mut Diagnostics) -> Vec<Topic> {
     found
 }
 
-fn topic(at: &At<'_>, short: &str, report: &mut Diagnostics) -> Option<Topic> {
-    let fields = Fields::read(at, TOPIC, report)?;
+fn topic(at: &At<'_>, short: &str, report: &mut Diagnostics) -> Topic {
+    // What does not decode is declared nevertheless.
+    let Some(fields) = Fields::read(at, TOPIC, report) else {
+        return undecoded(at, short);
+    };
     let name = fields.require("name", "the topic's name in Kafka", report);
     let name = name.and_then(|at| names::topic_name(&at, "a topic in Kafka", report));
     let mut format = |key: &str| {
@@ -68,17 +69,31 @@ fn topic(at: &At<'_>, short: &str, report: &mut Diagnostics) -> Option<Topic> {
         )
     });
     let on_error = fields.get("onError").map(|at| at.word(&ON_ERROR, report));
-    Some(Topic {
-        path: at.path.clone(),
-        short: short.to_owned(),
-        // A name of its own, so that it is no duplicate.
-        name: name.unwrap_or_else(|| format!("<{short}>")),
-        key: key.unwrap_or_else(|| unknown(at)),
-        value: value.unwrap_or_else(|| unknown(at)),
+    let blank = undecoded(at, short);
+    Topic {
+        name: name.unwrap_or(blank.name),
+        key: key.unwrap_or(blank.key),
+        value: value.unwrap_or(blank.value),
         timestamp: timestamp.flatten(),
         start_from: start_from.flatten(),
         on_error: on_error.flatten(),
-    })
+        path: blank.path,
+        short: blank.short,
+    }
+}
+
+/// Has a name of its own, so that it is no duplicate.
+fn undecoded(at: &At<'_>, short: &str) -> Topic {
+    Topic {
+        path: at.path.clone(),
+        short: short.to_owned(),
+        name: format!("<{short}>"),
+        key: unknown(at),
+        value: unknown(at),
+        timestamp: None,
+        start_from: None,
+        on_error: None,
+    }
 }
 
 /// Stands for a format that did not decode; lowering asks no more of it.
