@@ -15,5 +15,6 @@ pub mod error;
 pub mod group;
 pub mod inproc;
 pub mod log;
+pub mod real;
 
 pub use error::{Error, ErrorKind, Result};

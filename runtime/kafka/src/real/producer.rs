@@ -1,0 +1,220 @@
+//! Writing by librdkafka, in transactions or without; always idempotent.
+//!
+//! On the record path: no await, one uncontended lock per delivery report, no allocation of ours per record.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::librdkafka::{ClientType, Native, NativeTopic, NotTaken, PartitionList, kind_of_code};
+use super::properties::{Scope, translate};
+use super::settings_of;
+use crate::log::{
+    DeliveryFailure, GroupMembership, OffsetAndMetadata, OutgoingRecord, Producer, ProducerSpec, TopicHandle,
+    TopicPartition,
+};
+use crate::{Error, ErrorKind, Result};
+
+/// Delivery reports are served at least after so many records, so that a caller that never polls stays in bounds.
+const RECORDS_PER_POLL: u32 = 1_000;
+/// How long a full queue is waited for between two attempts.
+const FULL_QUEUE_WAIT: Duration = Duration::from_millis(50);
+
+/// [`Producer`] on a cluster.
+pub(crate) struct KafkaProducer {
+    topics: Vec<(Arc<str>, NativeTopic)>,
+    transactional: bool,
+    since_poll: u32,
+    client: Arc<Native>,
+}
+
+impl KafkaProducer {
+    /// `common` are the properties of all clients.
+    pub(crate) fn new(bootstrap: &str, common: &[(String, String)], spec: &ProducerSpec) -> Result<Self> {
+        let translated = translate(Scope::Producer, common.iter().chain(&spec.config))?;
+        let mut defaults = vec![
+            ("enable.idempotence", "true"),
+            ("acks", "all"),
+            // Kafka Streams' own default.
+            ("linger.ms", "100"),
+            // Java's max.request.size and buffer.memory.
+            ("message.max.bytes", "1048576"),
+            ("queue.buffering.max.kbytes", "32768"),
+            ("queue.buffering.max.messages", "0"),
+            ("allow.auto.create.topics", "false"),
+            ("log.connection.close", "false"),
+        ];
+        if let Some(id) = &spec.transactional_id {
+            defaults.push(("transactional.id", id));
+            // Kafka Streams' default, against Java's producer's of a minute; brokers allow up to 15 minutes.
+            defaults.push(("transaction.timeout.ms", "10000"));
+        }
+        let settings = settings_of(bootstrap, &spec.client_id, &defaults, translated);
+        let client = Native::new(ClientType::Producer, &settings)
+            .map_err(|error| error.context(format_args!("producer {}", spec.client_id)))?;
+        Ok(Self {
+            topics: Vec::new(),
+            transactional: spec.transactional_id.is_some(),
+            since_poll: 0,
+            client,
+        })
+    }
+
+    fn of(&self, topic: TopicHandle) -> Result<&(Arc<str>, NativeTopic)> {
+        let unknown = || Error::new(ErrorKind::Fatal, "a topic handle of another producer");
+        self.topics.get(topic.0 as usize).ok_or_else(unknown)
+    }
+
+    fn refused(&self, code: i32, text: &str, name: &str, partition: i32) -> Error {
+        /// librdkafka's `ERR__STATE`: records are not taken after an abortable error.
+        const STATE: i32 = -172;
+        const FATAL: i32 = -150;
+        if code == FATAL
+            && let Some(alarm) = self.client.context().take_alarm()
+        {
+            return alarm;
+        }
+        let kind = if code == STATE && self.transactional {
+            ErrorKind::Abortable
+        } else {
+            kind_of_code(code)
+        };
+        Error::new(kind, format!("record for {name}-{partition} refused: {text} ({code})"))
+    }
+}
+
+impl Producer for KafkaProducer {
+    fn topic(&mut self, name: &str) -> Result<TopicHandle> {
+        let known = self.topics.iter().position(|(known, _)| **known == *name);
+        let index = match known {
+            Some(index) => index,
+            None => {
+                let topic = self.client.topic(name)?;
+                self.topics.push((name.into(), topic));
+                self.client.context().add_topic(name)
+            }
+        };
+        u32::try_from(index)
+            .map(TopicHandle)
+            .map_err(|_| Error::new(ErrorKind::Fatal, "too many topics"))
+    }
+
+    fn partitions(&mut self, topic: TopicHandle, timeout: Duration) -> Result<i32> {
+        let (name, topic) = self.of(topic)?;
+        topic
+            .partitions(timeout)
+            .map_err(|error| error.context(format_args!("topic {name}")))
+    }
+
+    fn send(&mut self, record: OutgoingRecord<'_>) -> Result<()> {
+        self.since_poll += 1;
+        if self.since_poll >= RECORDS_PER_POLL {
+            self.poll()?;
+        }
+        let number = record.topic.0 as usize;
+        let bytes = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
+        // Counted first: a report may come before we are back.
+        self.client.context().taken(bytes);
+        loop {
+            let (name, topic) = self.of(record.topic)?;
+            let taken = topic.produce(
+                number,
+                record.partition,
+                record.key,
+                record.value,
+                record.timestamp,
+                record.headers,
+            );
+            match taken {
+                Ok(()) => return Ok(()),
+                Err(NotTaken::QueueFull) => {
+                    self.client.poll(FULL_QUEUE_WAIT);
+                    if let Some(alarm) = self.client.context().take_alarm() {
+                        self.client.context().not_taken(bytes);
+                        return Err(alarm);
+                    }
+                }
+                Err(NotTaken::Refused(code, text)) => {
+                    self.client.context().not_taken(bytes);
+                    return Err(self.refused(code, &text, name, record.partition));
+                }
+            }
+        }
+    }
+
+    fn poll(&mut self) -> Result<()> {
+        self.since_poll = 0;
+        self.client.poll(Duration::ZERO);
+        self.client.context().take_alarm().map_or(Ok(()), Err)
+    }
+
+    fn flush(&mut self, timeout: Duration) -> Result<()> {
+        let done = self.client.flush(timeout);
+        if let Some(alarm) = self.client.context().take_alarm() {
+            return Err(alarm);
+        }
+        if done {
+            return Ok(());
+        }
+        let bytes = self.in_flight_bytes();
+        let text = format!(
+            "flush: {bytes} bytes are not acknowledged after {} ms",
+            timeout.as_millis()
+        );
+        let kind = if self.client.context().no_broker() {
+            ErrorKind::Unreachable
+        } else {
+            ErrorKind::Retriable
+        };
+        Err(Error::new(kind, text))
+    }
+
+    fn take_failures(&mut self) -> Vec<DeliveryFailure> {
+        self.client.context().take_failures()
+    }
+
+    fn acknowledged(&self, topic: TopicHandle, partition: i32) -> Option<i64> {
+        self.client
+            .context()
+            .acknowledged(topic.0 as usize, usize::try_from(partition).ok()?)
+    }
+
+    fn in_flight_bytes(&self) -> usize {
+        self.client.context().in_flight_bytes()
+    }
+
+    fn init_transactions(&mut self, timeout: Duration) -> Result<()> {
+        self.client.init_transactions(timeout)
+    }
+
+    fn begin(&mut self) -> Result<()> {
+        self.client.begin_transaction()
+    }
+
+    fn send_offsets(
+        &mut self,
+        offsets: &[(TopicPartition, OffsetAndMetadata)],
+        member: &GroupMembership,
+        timeout: Duration,
+    ) -> Result<()> {
+        if offsets.is_empty() {
+            return Ok(());
+        }
+        let mut list = PartitionList::with_capacity(offsets.len());
+        for (at, offset) in offsets {
+            list.add(at, Some(offset.offset), &offset.metadata)?;
+        }
+        self.client.send_offsets(&list, member, timeout)
+    }
+
+    fn commit(&mut self, timeout: Duration) -> Result<()> {
+        self.client.commit_transaction(timeout)
+    }
+
+    fn abort(&mut self, timeout: Duration) -> Result<()> {
+        let context = self.client.context();
+        context.set_aborting(true);
+        let result = self.client.abort_transaction(timeout);
+        context.set_aborting(false);
+        result
+    }
+}

@@ -1,0 +1,271 @@
+//! One connection to one broker: version negotiation, framing, correlation.
+
+use std::io;
+use std::time::Duration;
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use kafka_protocol::messages::{ApiKey, ApiVersionsRequest, ApiVersionsResponse, RequestHeader, ResponseHeader};
+use kafka_protocol::protocol::{Decodable, HeaderVersion, Request, StrBytes, encode_request_header_into_buffer};
+use rustc_hash::FxHashMap;
+
+use super::{Connector, Deadline, Transport};
+use crate::{Error, ErrorKind, Result};
+
+/// A frame longer than this is no answer of Kafka's (librdkafka's own bound).
+const LONGEST_FRAME: usize = 100_000_000;
+/// The first ApiVersions that carries the client's name; Kafka 2.4.
+const API_VERSIONS: i16 = 3;
+
+/// An open, negotiated connection.
+pub(crate) struct Connection {
+    transport: Box<dyn Transport>,
+    address: String,
+    client_id: StrBytes,
+    versions: FxHashMap<i16, (i16, i16)>,
+    inbox: BytesMut,
+    next_correlation: i32,
+}
+
+/// A request on its way.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sent {
+    correlation: i32,
+    version: i16,
+}
+
+impl Connection {
+    /// Connects and asks for the broker's versions.
+    pub(crate) fn open(
+        connector: &dyn Connector,
+        host: &str,
+        port: u16,
+        client_id: &str,
+        deadline: Deadline,
+    ) -> Result<Self> {
+        let address = format!("{host}:{port}");
+        let transport = connector
+            .connect(host, port, deadline)
+            .map_err(|error| Error::new(ErrorKind::Unreachable, format!("{address}: {}", plain(&error))))?;
+        let mut connection = Self {
+            transport,
+            address,
+            client_id: StrBytes::from_string(client_id.to_owned()),
+            versions: FxHashMap::default(),
+            inbox: BytesMut::new(),
+            next_correlation: 0,
+        };
+        connection.negotiate(deadline)?;
+        Ok(connection)
+    }
+
+    fn negotiate(&mut self, deadline: Deadline) -> Result<()> {
+        self.versions
+            .insert(ApiKey::ApiVersions as i16, (API_VERSIONS, API_VERSIONS));
+        let request = ApiVersionsRequest::default()
+            .with_client_software_name(StrBytes::from_static_str("millrace"))
+            .with_client_software_version(StrBytes::from_static_str(env!("CARGO_PKG_VERSION")));
+        let not_kafka = |connection: &Self, what: &str| {
+            Error::new(
+                ErrorKind::Config,
+                format!(
+                    "{}: {what}; is this Kafka's port, and the listener's security protocol the one configured?",
+                    connection.address
+                ),
+            )
+        };
+        let answer: ApiVersionsResponse = match self.call(&request, API_VERSIONS, deadline) {
+            Ok(answer) => answer,
+            Err(error) if error.kind() == ErrorKind::Fatal => {
+                return Err(not_kafka(self, "what answers does not speak Kafka's protocol"));
+            }
+            Err(error) => return Err(error.context("handshake")),
+        };
+        if answer.error_code != 0 {
+            return Err(Error::new(
+                ErrorKind::Config,
+                format!("{}: the broker is older than Kafka 2.4", self.address),
+            ));
+        }
+        self.versions = answer
+            .api_keys
+            .iter()
+            .map(|api| (api.api_key, (api.min_version, api.max_version)))
+            .collect();
+        Ok(())
+    }
+
+    /// `host:port`.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The newest version of `R` that the broker, the crate and `newest` have in common.
+    pub(crate) fn version<R: Request>(&self, newest: i16) -> Result<i16> {
+        let missing = || {
+            let name = ApiKey::try_from(R::KEY).map_or_else(|()| R::KEY.to_string(), |key| format!("{key:?}"));
+            Error::new(
+                ErrorKind::Config,
+                format!(
+                    "{}: the broker does not offer a version of {name} that this client speaks",
+                    self.address
+                ),
+            )
+        };
+        let (min, max) = self.versions.get(&R::KEY).copied().ok_or_else(missing)?;
+        let version = newest.min(max).min(R::VERSIONS.max);
+        if version < min || version < R::VERSIONS.min {
+            Err(missing())
+        } else {
+            Ok(version)
+        }
+    }
+
+    /// Sends and waits for the answer. After an error the connection must be dropped.
+    pub(crate) fn call<R: Request>(&mut self, request: &R, newest: i16, deadline: Deadline) -> Result<R::Response> {
+        let sent = self.send(request, newest, deadline)?;
+        match self.receive::<R>(sent, deadline)? {
+            Some(answer) => Ok(answer),
+            None => Err(Error::new(
+                ErrorKind::Retriable,
+                format!("{}: no answer in time", self.address),
+            )),
+        }
+    }
+
+    /// Sends a request.
+    pub(crate) fn send<R: Request>(&mut self, request: &R, newest: i16, deadline: Deadline) -> Result<Sent> {
+        let version = self.version::<R>(newest)?;
+        let correlation = self.next_correlation;
+        self.next_correlation = self.next_correlation.wrapping_add(1);
+        let mut frame = BytesMut::with_capacity(256);
+        frame.put_i32(0);
+        let header = RequestHeader::default()
+            .with_request_api_key(R::KEY)
+            .with_request_api_version(version)
+            .with_correlation_id(correlation)
+            .with_client_id(Some(self.client_id.clone()));
+        encode_request_header_into_buffer(&mut frame, &header)
+            .and_then(|()| request.encode(&mut frame, version))
+            .map_err(|error| Error::new(ErrorKind::Fatal, format!("cannot encode request {}: {error}", R::KEY)))?;
+        let length = i32::try_from(frame.len() - 4)
+            .map_err(|_| Error::new(ErrorKind::Fatal, format!("request {} is over 2 GiB", R::KEY)))?;
+        frame[..4].copy_from_slice(&length.to_be_bytes());
+        self.transport
+            .send(&frame, deadline.remaining())
+            .map_err(|error| self.broken(&error))?;
+        Ok(Sent { correlation, version })
+    }
+
+    /// The answer to the oldest request that was not answered yet, or `None` by the deadline.
+    pub(crate) fn receive<R: Request>(&mut self, sent: Sent, deadline: Deadline) -> Result<Option<R::Response>> {
+        let Some(mut frame) = self.frame(deadline)? else {
+            return Ok(None);
+        };
+        let undecodable = |address: &str, what: &dyn std::fmt::Display| {
+            Error::new(
+                ErrorKind::Fatal,
+                format!("{address}: undecodable answer to request {}: {what}", R::KEY),
+            )
+        };
+        if frame.len() < 4 {
+            return Err(undecodable(&self.address, &"too short"));
+        }
+        let header = ResponseHeader::decode(&mut frame, R::Response::header_version(sent.version))
+            .map_err(|error| undecodable(&self.address, &error))?;
+        if header.correlation_id != sent.correlation {
+            return Err(undecodable(&self.address, &"it answers another request"));
+        }
+        R::Response::decode(&mut frame, sent.version)
+            .map(Some)
+            .map_err(|error| undecodable(&self.address, &error))
+    }
+
+    fn frame(&mut self, deadline: Deadline) -> Result<Option<Bytes>> {
+        let mut chunk = [0; 16 * 1024];
+        loop {
+            if let Some(length) = self.inbox.first_chunk::<4>().map(|bytes| i32::from_be_bytes(*bytes)) {
+                let length = usize::try_from(length)
+                    .ok()
+                    .filter(|length| *length <= LONGEST_FRAME)
+                    .ok_or_else(|| {
+                        Error::new(
+                            ErrorKind::Fatal,
+                            format!("{}: the answer is no Kafka frame", self.address),
+                        )
+                    })?;
+                if self.inbox.len() >= 4 + length {
+                    self.inbox.advance(4);
+                    return Ok(Some(self.inbox.split_to(length).freeze()));
+                }
+                self.inbox.reserve(4 + length - self.inbox.len());
+            }
+            match self.transport.receive(&mut chunk, deadline.remaining()) {
+                Ok(0) => return Err(self.broken(&io::Error::from(io::ErrorKind::UnexpectedEof))),
+                Ok(count) => self.inbox.extend_from_slice(&chunk[..count]),
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                    if deadline.passed() {
+                        return Ok(None);
+                    }
+                }
+                Err(error) => return Err(self.broken(&error)),
+            }
+        }
+    }
+
+    fn broken(&self, error: &io::Error) -> Error {
+        Error::new(ErrorKind::Retriable, format!("{}: {}", self.address, plain(error)))
+    }
+}
+
+/// An I/O error in words, without the operating system's number.
+fn plain(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => "the broker closed the connection".to_owned(),
+        io::ErrorKind::ConnectionRefused => "connection refused".to_owned(),
+        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => "the connection was reset".to_owned(),
+        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => "no answer in time".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+/// How long a call waits at least between two attempts.
+pub(crate) const BACKOFF: Duration = Duration::from_millis(100);
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+
+    use super::super::TcpConnector;
+    use super::*;
+
+    /// Serves one connection with `answer`, then closes it.
+    fn open_against(answer: &'static [u8]) -> Error {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = [0; 512];
+            let _ = stream.read(&mut request).unwrap();
+            stream.write_all(answer).unwrap();
+        });
+        let deadline = Deadline::after(Duration::from_secs(5));
+        let error = Connection::open(&TcpConnector, "127.0.0.1", port, "test", deadline)
+            .err()
+            .unwrap();
+        server.join().unwrap();
+        error
+    }
+
+    #[test]
+    fn what_is_not_kafka_is_told_from_a_broker_that_went_away() {
+        let http = open_against(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+        assert_eq!(http.kind(), ErrorKind::Config);
+        assert!(http.to_string().contains("does not speak Kafka's protocol"), "{http}");
+        let tls_alert = open_against(&[0x15, 3, 3, 0, 2, 2, 10]);
+        assert_eq!(tls_alert.kind(), ErrorKind::Config);
+        let closed = open_against(b"");
+        assert_eq!(closed.kind(), ErrorKind::Retriable);
+        assert!(closed.to_string().contains("closed the connection"), "{closed}");
+    }
+}
