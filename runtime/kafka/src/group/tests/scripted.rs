@@ -9,7 +9,7 @@ use bytes::Bytes;
 use expect_test::{Expect, expect};
 use parking_lot::Mutex;
 
-use super::{GroupAssignor, Member, MemberEvent, MemberOptions};
+use crate::group::{GroupAssignor, Member, MemberEvent, MemberOptions};
 use crate::log::{Coordinator, GroupError, JoinResponse, JoinedMember, Request, Response, SyncResponse};
 use crate::{Error, ErrorKind, Result};
 
