@@ -64,5 +64,5 @@ impl Default for CompileOptions {
 /// ```
 pub fn compile(topology: &Value, options: &CompileOptions) -> Result<Program, Diagnostics> {
     let (topology, mut report) = grammar::decode(topology, &options.path);
-    lower::lower(&topology, &mut report).ok_or(report)
+    lower::lower(&topology, &options.path, &mut report).ok_or(report)
 }

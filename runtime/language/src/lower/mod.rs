@@ -62,7 +62,7 @@ pub struct Origin {
     pub on_error: Option<OnError>,
 }
 
-pub(crate) fn lower(topology: &Topology, report: &mut Diagnostics) -> Option<Program> {
+pub(crate) fn lower(topology: &Topology, path: &str, report: &mut Diagnostics) -> Option<Program> {
     let mut lowering = Lowering {
         topology,
         // Automatic names: the grammar has refused them where they are not allowed.
@@ -97,7 +97,7 @@ pub(crate) fn lower(topology: &Topology, report: &mut Diagnostics) -> Option<Pro
             warnings: std::mem::take(report),
         }),
         Err(error) => {
-            report.push(Diagnostic::error(Code::DuplicateName, "", error.to_string()));
+            report.push(Diagnostic::error(Code::DuplicateName, path, error.to_string()));
             None
         }
     }
