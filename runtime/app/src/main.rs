@@ -1,1 +1,6 @@
+//! The `millrace` binary.
+#![allow(dead_code)]
+
+mod manifest;
+
 fn main() {}
