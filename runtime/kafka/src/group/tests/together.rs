@@ -303,7 +303,8 @@ fn members_come_and_go() {
         its session expires, 10000 ms later:
         a* in 6: 0_0 0_1 0_2 0_3 0_4 0_5
         b: left, confirmed: true
-    "#]].assert_eq(&story);
+    "#]]
+    .assert_eq(&story);
 }
 
 #[test]
@@ -376,7 +377,8 @@ fn two_processes_with_one_instance_id_fence_the_older() {
     expect![[r#"
         first*: another process joined group `app` as instance `pod-0`: two processes must not share a group.instance.id
         second* in 1: 0_0 0_1
-    "#]].assert_eq(&group.show());
+    "#]]
+    .assert_eq(&group.show());
 }
 
 #[test]
@@ -428,12 +430,12 @@ proptest! {
     #[test]
     fn any_history_ends_balanced(acts in acts(), partitions in 1..20i32, is_static: bool, lost_percent in 0..15u64, seed: u64) {
         let mut group = Group::new(partitions);
-        let dice = Arc::new(AtomicU64::new(seed));
+        let dice = AtomicU64::new(seed);
         let lost = Arc::new(Mutex::new(true));
-        let (plan_dice, plan_lost) = (dice.clone(), lost.clone());
+        let plan_lost = lost.clone();
         group.cluster.set_faults(Some(Arc::new(move |_: &str, point: Point| {
             let group_call = matches!(point, Point::GroupJoin | Point::GroupSync | Point::GroupHeartbeat);
-            let roll = splitmix(plan_dice.fetch_add(1, Ordering::Relaxed)) % 200;
+            let roll = splitmix(dice.fetch_add(1, Ordering::Relaxed)) % 200;
             match roll {
                 _ if !group_call || !*plan_lost.lock() => Fault::None,
                 _ if roll < lost_percent => Fault::LoseRequest(ErrorKind::Retriable),
