@@ -1,0 +1,123 @@
+//! What only files can do: be damaged, be moved away, be cut off within a large apply.
+
+use super::*;
+use crate::KeyRange;
+
+/// A task with some flushed rows in both stores, closed.
+fn written(bench: &Bench) {
+    let mut task = bench.open();
+    let mut batch = Batch::new();
+    for at in 0..2_000_u32 {
+        batch.put(KV, &at.to_be_bytes(), &[7; 50]);
+        batch.put(WINDOWS, &window(&at.to_be_bytes(), 0), &[7; 50]);
+    }
+    batch.set_position(KV, position(2_000));
+    batch.set_position(WINDOWS, position(2_000));
+    task.apply(&mut batch).unwrap();
+    task.close().unwrap();
+}
+
+#[test]
+fn damaged_rows_name_directory_and_store() {
+    let bench = Bench::rocks(&environment());
+    written(&bench);
+    for file in files_of(&bench.dir, "sst") {
+        let mut bytes = std::fs::read(&file).unwrap();
+        let middle = bytes.len() / 3;
+        bytes[200..middle].fill(0xA5);
+        std::fs::write(&file, bytes).unwrap();
+    }
+    let err = match bench.volume.open(&bench.dir, &stores()) {
+        Err(err) => err,
+        Ok(task) => {
+            let read = (0..2_000_u32).try_for_each(|at| task.get(KV, &at.to_be_bytes()).map(|_| ()));
+            let err = read.expect_err("damage must be seen");
+            assert!(err.to_string().contains("store counts"), "{err}");
+            err
+        }
+    };
+    assert!(err.is_damage(), "{err:?}");
+    assert!(err.to_string().contains(&bench.dir.display().to_string()), "{err}");
+}
+
+#[test]
+fn a_missing_file_is_damage_and_the_task_can_be_set_aside() {
+    let bench = Bench::rocks(&environment());
+    written(&bench);
+    std::fs::remove_file(&files_of(&bench.dir, "sst")[0]).unwrap();
+    let err = bench.volume.open(&bench.dir, &stores()).err().unwrap();
+    assert!(err.is_damage(), "{err:?}");
+    for _ in 0..2 {
+        let aside = bench.volume.set_aside(&bench.dir).unwrap();
+        assert!(aside.exists() && !bench.volume.exists(&bench.dir));
+        bench.open().close().unwrap();
+    }
+}
+
+#[test]
+fn a_broken_manifest_is_damage() {
+    let bench = Bench::rocks(&environment());
+    written(&bench);
+    std::fs::write(bench.dir.join("CURRENT"), "MANIFEST-999999\n").unwrap();
+    let err = bench.volume.open(&bench.dir, &stores()).err().unwrap();
+    assert!(err.is_damage(), "{err:?}");
+}
+
+/// Rows ahead of the position are allowed; reading the changelog from the position must repair them.
+#[test]
+fn a_large_apply_leaves_its_position_last() {
+    let bench = Bench::rocks(&environment());
+    let mut task = bench.open();
+    put_at(&mut *task, 1, &[(b"first", Some(b"1"))]);
+    task.flush().unwrap();
+    let big = vec![9; 1 << 20];
+    let keys: Vec<Vec<u8>> = (0..60_u8).map(|key| vec![key]).collect();
+    let rows: Vec<(&[u8], Option<&[u8]>)> = keys.iter().map(|key| (key.as_slice(), Some(&big[..]))).collect();
+    put_at(&mut *task, 61, &rows);
+    assert_eq!(offset(&*task, KV), Some(61));
+    drop(task);
+    let mut task = bench.open();
+    let found = offset(&*task, KV).unwrap();
+    assert!(found == 1 || found == 61);
+    put_at(&mut *task, 61, &rows);
+    assert_eq!(both_ways(&*task, Scan::new(KV, KeyRange::All)).len(), 61);
+}
+
+/// Files of expired segments are dropped once the expiry itself is durable.
+#[test]
+fn expired_files_go_away() {
+    let bench = Bench::rocks(&environment());
+    let mut task = bench.open();
+    for minute in 0..10_i64 {
+        let mut batch = Batch::new();
+        for at in 0..500_u32 {
+            batch.put(
+                WINDOWS,
+                &window(&at.to_be_bytes(), minute * MINUTE),
+                &at.to_be_bytes().repeat(50),
+            );
+        }
+        batch.advance_stream_time(WINDOWS, minute * MINUTE);
+        batch.set_position(WINDOWS, position(minute + 1));
+        task.apply(&mut batch).unwrap();
+        task.flush().unwrap();
+    }
+    assert_eq!(both_ways(&*task, Scan::new(WINDOWS, KeyRange::All)).len(), 3 * 500);
+    task.close().unwrap();
+    let task = bench.open();
+    assert_eq!(both_ways(&*task, Scan::new(WINDOWS, KeyRange::All)).len(), 3 * 500);
+}
+
+#[test]
+fn a_process_may_have_many_tasks() {
+    let env = environment();
+    let benches: Vec<Bench> = (0..20).map(|_| Bench::rocks(&env)).collect();
+    let mut tasks: Vec<_> = benches.iter().map(Bench::open).collect();
+    for (at, task) in tasks.iter_mut().enumerate() {
+        put_at(&mut **task, at as i64, &[(b"k", Some(b"v"))]);
+    }
+    assert!(env.write_buffers_used() > 0 && env.memory_used() >= env.write_buffers_used());
+    for task in tasks {
+        task.close().unwrap();
+    }
+}

@@ -1,0 +1,172 @@
+//! Rows of a restore from nothing, collected until they are written as one sorted file.
+//!
+//! Rows lie one after another in an arena; a table finds the last one of each key. Memory is bounded by the arena, the table and
+//! the list being proportional to it.
+
+use std::hash::{BuildHasher, Hasher};
+use std::path::Path;
+
+use hashbrown::HashTable;
+use rocksdb::{Options, SstFileWriter};
+use rustc_hash::{FxBuildHasher, FxHasher};
+
+use crate::Position;
+use crate::row::META_ROW;
+
+/// See the module's text.
+pub(super) struct Bulk {
+    arena: Vec<u8>,
+    limit: usize,
+    /// Of each key the entry that counts.
+    latest: HashTable<Entry>,
+    /// Bytes in the arena that an overwrite has made useless.
+    stale: usize,
+    /// Whether an earlier run lies in the store already, so that tombstones must be kept.
+    has_run: bool,
+    /// Where the consumer stood behind the last complete call.
+    pub position: Option<Position>,
+    pub stream_time: Option<i64>,
+}
+
+#[derive(Clone, Copy)]
+struct Entry {
+    /// First bytes of the key, big-endian: most comparisons end here.
+    prefix: u64,
+    at: u32,
+    key_len: u32,
+    /// `TOMBSTONE` for a deletion.
+    value_len: u32,
+}
+
+const TOMBSTONE: u32 = u32::MAX;
+
+impl Entry {
+    fn key<'a>(&self, arena: &'a [u8]) -> &'a [u8] {
+        &arena[self.at as usize..][..self.key_len as usize]
+    }
+
+    fn value<'a>(&self, arena: &'a [u8]) -> Option<&'a [u8]> {
+        (self.value_len != TOMBSTONE)
+            .then(|| &arena[self.at as usize + self.key_len as usize..][..self.value_len as usize])
+    }
+
+    fn bytes(&self) -> usize {
+        self.key_len as usize
+            + if self.value_len == TOMBSTONE {
+                0
+            } else {
+                self.value_len as usize
+            }
+    }
+}
+
+impl Bulk {
+    pub fn new(limit: usize) -> Self {
+        Self {
+            arena: Vec::new(),
+            limit: limit.clamp(64 << 10, 1 << 31),
+            latest: HashTable::new(),
+            stale: 0,
+            has_run: false,
+            position: None,
+            stream_time: None,
+        }
+    }
+
+    /// Takes a row; false if there is no room and the run must be written first. An empty buffer takes any row.
+    pub fn push(&mut self, row: &[u8], value: Option<&[u8]>) -> bool {
+        let needed = row.len() + value.map_or(0, <[u8]>::len);
+        if self.arena.len() + needed > self.limit {
+            if self.stale > self.limit / 2 {
+                self.compact();
+            } else if !self.latest.is_empty() {
+                return false;
+            }
+        }
+        let entry = Entry {
+            prefix: prefix(row),
+            at: u32::try_from(self.arena.len()).expect("the arena is smaller than 4 GiB"),
+            key_len: u32::try_from(row.len()).expect("a record is smaller than 4 GiB"),
+            value_len: value.map_or(TOMBSTONE, |value| {
+                u32::try_from(value.len()).expect("smaller than 4 GiB")
+            }),
+        };
+        let arena = &self.arena;
+        let found = self.latest.find_mut(hash(row), |known| {
+            known.prefix == entry.prefix && known.key(arena) == row
+        });
+        let is_new = found.is_none();
+        if let Some(known) = found {
+            self.stale += known.bytes();
+            *known = entry;
+        }
+        self.arena.extend_from_slice(row);
+        self.arena.extend_from_slice(value.unwrap_or_default());
+        if is_new {
+            let arena = &self.arena;
+            self.latest
+                .insert_unique(hash(row), entry, |known| hash(known.key(arena)));
+        }
+        true
+    }
+
+    /// Writes everything sorted, `meta` first, and becomes empty.
+    pub fn write_run(
+        &mut self,
+        settings: &Options,
+        path: &Path,
+        meta: &[u8],
+        first_live: Option<i64>,
+    ) -> Result<(), rocksdb::Error> {
+        let mut entries: Vec<Entry> = self.latest.iter().copied().collect();
+        let arena = &self.arena;
+        entries.sort_unstable_by(|a, b| a.prefix.cmp(&b.prefix).then_with(|| a.key(arena).cmp(b.key(arena))));
+        let mut writer = SstFileWriter::create(settings);
+        writer.open(path)?;
+        writer.put(META_ROW, meta)?;
+        for entry in &entries {
+            let row = entry.key(arena);
+            if super::task::is_expired(row, first_live) {
+                continue;
+            }
+            match entry.value(arena) {
+                Some(value) => writer.put(row, value)?,
+                None if self.has_run => writer.delete(row)?,
+                None => {}
+            }
+        }
+        writer.finish()?;
+        self.has_run = true;
+        self.arena.clear();
+        self.latest.clear();
+        self.stale = 0;
+        Ok(())
+    }
+
+    /// Moves the rows that count together.
+    fn compact(&mut self) {
+        let mut arena = Vec::with_capacity(self.arena.len() - self.stale);
+        for entry in self.latest.iter_mut() {
+            let at = u32::try_from(arena.len()).expect("smaller than it was");
+            arena.extend_from_slice(&self.arena[entry.at as usize..][..entry.bytes()]);
+            entry.at = at;
+        }
+        self.arena = arena;
+        self.stale = 0;
+    }
+}
+
+fn hash(key: &[u8]) -> u64 {
+    let mut hasher: FxHasher = FxBuildHasher.build_hasher();
+    hasher.write(key);
+    hasher.finish()
+}
+
+/// Bytes 1 to 8 of a row: the tag is the same in all.
+fn prefix(row: &[u8]) -> u64 {
+    let mut bytes = [0; 8];
+    let rest = row.get(1..).unwrap_or_default();
+    let len = rest.len().min(8);
+    bytes[..len].copy_from_slice(&rest[..len]);
+    u64::from_be_bytes(bytes)
+}

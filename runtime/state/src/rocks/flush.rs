@@ -1,0 +1,154 @@
+//! When a store's column family is flushed, and what that makes durable.
+
+use rocksdb::{FlushOptions, ReadOptions, ReadTier};
+
+use super::options::L0_SLOWDOWN;
+use super::task::TaskState;
+use crate::position::{Meta, Position};
+use crate::row::{META_ROW, RowLayout, segment_row};
+use crate::{Error, FlushBounds, Result, StoreIndex};
+
+/// How far a store's durable content lags behind what was applied.
+#[derive(Debug)]
+pub(super) struct Lag {
+    /// Bytes written since the last flush was asked for or, with one under way, since before it.
+    bytes: u64,
+    since_ms: Option<i64>,
+    /// Bytes that the flush under way covers.
+    flushing: Option<u64>,
+    /// The durable position when last looked at.
+    durable: Option<Position>,
+}
+
+impl Lag {
+    pub fn new(durable: Option<Position>) -> Self {
+        Self {
+            bytes: 0,
+            since_ms: None,
+            flushing: None,
+            durable,
+        }
+    }
+
+    pub fn wrote(&mut self, bytes: usize) {
+        self.bytes += bytes as u64;
+    }
+
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    fn flushed(&mut self, bytes: u64, durable: Option<Position>) {
+        self.bytes = self.bytes.saturating_sub(bytes);
+        self.since_ms = None;
+        self.flushing = None;
+        self.durable = durable;
+    }
+}
+
+impl TaskState {
+    /// What the store's own row says on disk.
+    pub(super) fn durable_meta(&self, store: StoreIndex) -> Result<Option<Meta>> {
+        let mut read = ReadOptions::default();
+        read.set_read_tier(ReadTier::Persisted);
+        let state = self.store(store);
+        let bytes = self.db.get_pinned_cf_opt(&state.family, META_ROW, &read);
+        let Some(bytes) = bytes.map_err(|err| self.classify(err, store))? else {
+            return Ok(None);
+        };
+        let meta = Meta::decode(&bytes);
+        meta.map(Some)
+            .ok_or_else(|| Error::damaged(&self.dir, Some(&state.config.name), "its position cannot be read"))
+    }
+
+    pub(super) fn flush_and_wait(&mut self) -> Result<()> {
+        let families: Vec<_> = self.stores.iter().map(|store| &store.family).collect();
+        let flushed = self.db.flush_cfs_opt(&families, &FlushOptions::default());
+        flushed.map_err(|err| super::errors::classify(err, &self.dir, None))?;
+        for index in 0..self.stores.len() {
+            self.note_flushed(StoreIndex(index as u16), u64::MAX)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn start_lagging_flushes(&mut self, now_ms: i64, bounds: &FlushBounds) -> Result<()> {
+        for index in 0..self.stores.len() {
+            let index = StoreIndex(index as u16);
+            if let Some(bytes) = self.store(index).lag.flushing
+                && self.number(index, "rocksdb.num-immutable-mem-table") == 0
+            {
+                self.note_flushed(index, bytes)?;
+            }
+            let lag = &mut self.stores[index.get()].lag;
+            if lag.bytes == 0 {
+                continue;
+            }
+            let since = *lag.since_ms.get_or_insert(now_ms);
+            let is_due = lag.bytes >= bounds.bytes || now_ms.saturating_sub(since) >= bounds.time_ms;
+            if is_due && lag.flushing.is_none() && self.may_flush_without_stall(index) {
+                let mut options = FlushOptions::default();
+                options.set_wait(false);
+                let flush = self.db.flush_cf_opt(&self.store(index).family, &options);
+                flush.map_err(|err| self.classify(err, index))?;
+                let lag = &mut self.stores[index.get()].lag;
+                lag.flushing = Some(lag.bytes);
+            }
+        }
+        Ok(())
+    }
+
+    /// RocksDB makes the caller of a flush wait where the flush would stall writes: ask again later instead.
+    fn may_flush_without_stall(&self, store: StoreIndex) -> bool {
+        self.number(store, "rocksdb.num-immutable-mem-table") == 0
+            && self.number(store, "rocksdb.num-files-at-level0") + 2 < L0_SLOWDOWN.unsigned_abs().into()
+    }
+
+    fn number(&self, store: StoreIndex, property: &str) -> u64 {
+        self.db
+            .property_int_value_cf(&self.store(store).family, property)
+            .ok()
+            .flatten()
+            .unwrap_or(0)
+    }
+
+    fn note_flushed(&mut self, store: StoreIndex, bytes: u64) -> Result<()> {
+        let meta = self.durable_meta(store)?;
+        if let Some(meta) = &meta {
+            self.drop_expired_files(store, meta)?;
+        }
+        self.stores[store.get()]
+            .lag
+            .flushed(bytes, meta.and_then(|meta| meta.position));
+        Ok(())
+    }
+
+    /// Files that hold nothing but expired segments go at once, without compaction. Only by durable stream time: a crash must not
+    /// find the files gone and the expiry forgotten.
+    fn drop_expired_files(&mut self, store: StoreIndex, durable: &Meta) -> Result<()> {
+        let state = self.store(store);
+        let (Some(_), RowLayout::Window { .. }) = (durable.stream_time, durable.layout) else {
+            return Ok(());
+        };
+        let mut at_durable = state.meta.clone();
+        at_durable.stream_time = durable.stream_time;
+        let first = first_live(state.config.kind, &at_durable);
+        if first > state.dropped_below {
+            if let Some(first) = first {
+                let from = segment_row(i64::MIN);
+                let dropped = self.db.delete_file_in_range_cf(&state.family, from, segment_row(first));
+                dropped.map_err(|err| self.classify(err, store))?;
+            }
+            self.stores[store.get()].dropped_below = first;
+        }
+        Ok(())
+    }
+}
+
+fn first_live(kind: crate::StoreKind, meta: &Meta) -> Option<i64> {
+    match (kind, meta.layout, meta.stream_time) {
+        (crate::StoreKind::Window { retention_ms, .. }, RowLayout::Window { interval_ms }, Some(time)) => {
+            Some(crate::config::first_live_segment(time, retention_ms, interval_ms))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,182 @@
+//! Filling a store from its changelog: in bulk while it is empty, by batches afterwards.
+
+use rocksdb::{IngestExternalFileOptions, WriteBatch};
+
+use super::bulk::Bulk;
+use super::task::{TaskState, is_expired};
+use crate::position::Meta;
+use crate::row::{META_ROW, RowKey, RowLayout, segment_row, window_start};
+use crate::{Error, Position, Result, StoreIndex};
+
+/// A tail's write batch is handed to RocksDB when it has grown to this.
+const CHUNK_BYTES: usize = 1 << 20;
+
+impl TaskState {
+    pub(super) fn take_changelog<'r>(
+        &mut self,
+        store: StoreIndex,
+        records: &mut dyn Iterator<Item = (&'r [u8], Option<&'r [u8]>)>,
+        after: &Position,
+        stream_time: Option<i64>,
+    ) -> Result<()> {
+        let state = &mut self.stores[store.get()];
+        if state.is_empty && state.bulk.is_none() {
+            state.bulk = Some(Bulk::new(self.env.config.restore_buffer_bytes));
+            // Until the first run is ingested the store is empty on disk; from here on it is bulk's.
+            state.is_empty = false;
+        }
+        match self.stores[store.get()].bulk.take() {
+            Some(mut bulk) => {
+                let taken = self.collect(store, &mut bulk, records, after, stream_time);
+                self.stores[store.get()].bulk = Some(bulk);
+                taken
+            }
+            None => self.write_tail(store, records, after, stream_time),
+        }
+    }
+
+    fn collect<'r>(
+        &mut self,
+        store: StoreIndex,
+        bulk: &mut Bulk,
+        records: &mut dyn Iterator<Item = (&'r [u8], Option<&'r [u8]>)>,
+        after: &Position,
+        stream_time: Option<i64>,
+    ) -> Result<()> {
+        let windowed = matches!(self.store(store).meta.layout, RowLayout::Window { .. });
+        bulk.stream_time = bulk.stream_time.max(stream_time);
+        let mut row = RowKey::new();
+        for (key, value) in records {
+            let state = &mut self.stores[store.get()];
+            row.clear();
+            state
+                .meta
+                .layout
+                .push_row_key(key, &mut row)
+                .ok_or_else(|| state.malformed(key))?;
+            if windowed {
+                bulk.stream_time = bulk.stream_time.max(window_start(key));
+                if is_expired(&row, state.first_live(bulk.stream_time)) {
+                    state.expired_rows += u64::from(value.is_some());
+                    continue;
+                }
+            }
+            if !bulk.push(&row, value) {
+                // The run's position is that of the last call: rows of this one may be among them, and come again.
+                self.ingest(store, bulk)?;
+                let taken = bulk.push(&row, value);
+                debug_assert!(taken, "an emptied buffer takes any row");
+            }
+        }
+        bulk.position = Some(after.clone());
+        Ok(())
+    }
+
+    /// Writes what was collected as a file and hands it to RocksDB, its position in the same file.
+    fn ingest(&mut self, store: StoreIndex, bulk: &mut Bulk) -> Result<()> {
+        let state = self.store(store);
+        let mut meta = state.meta.clone();
+        meta.stream_time = meta.stream_time.max(bulk.stream_time);
+        if matches!(meta.layout, RowLayout::KeyValue) {
+            meta.stream_time = None;
+        }
+        if let Some(position) = &bulk.position {
+            meta.position = Some(position.clone());
+        }
+        let path = self.dir.join(format!("restore-{}.sst", store.get()));
+        let settings = super::options::store(state.config.kind, &self.env.cache);
+        let first_live = state.first_live(bulk.stream_time);
+        bulk.write_run(&settings, &path, &meta.encode(), first_live)
+            .map_err(|err| self.classify(err, store))?;
+        let mut options = IngestExternalFileOptions::default();
+        options.set_move_files(true);
+        let ingested = self
+            .db
+            .ingest_external_file_cf_opts(&self.store(store).family, &options, vec![&path]);
+        // With files moved, RocksDB leaves the name it was given.
+        match std::fs::remove_file(&path) {
+            Err(err) if err.kind() != std::io::ErrorKind::NotFound => return Err(Error::io(&self.dir, None, err)),
+            _ => {}
+        }
+        ingested.map_err(|err| self.classify(err, store))?;
+        let state = &mut self.stores[store.get()];
+        state.meta = meta;
+        Ok(())
+    }
+
+    pub(super) fn finish_bulk(&mut self, store: StoreIndex) -> Result<()> {
+        let Some(mut bulk) = self.stores[store.get()].bulk.take() else {
+            return Ok(());
+        };
+        self.ingest(store, &mut bulk)?;
+        // Earlier runs may hold segments that have expired since.
+        let state = self.store(store);
+        if let Some(first) = state.first_live(None) {
+            let mut writes = WriteBatch::default();
+            writes.delete_range_cf(&state.family, segment_row(i64::MIN), segment_row(first));
+            let written = self.db.write_opt(writes, &self.write_low_priority);
+            written.map_err(|err| self.classify(err, store))?;
+        }
+        Ok(())
+    }
+
+    fn write_tail<'r>(
+        &mut self,
+        store: StoreIndex,
+        records: &mut dyn Iterator<Item = (&'r [u8], Option<&'r [u8]>)>,
+        after: &Position,
+        stream_time: Option<i64>,
+    ) -> Result<()> {
+        let state = &mut self.stores[store.get()];
+        let windowed = matches!(state.meta.layout, RowLayout::Window { .. });
+        let mut meta: Meta = state.meta.clone();
+        if windowed {
+            meta.stream_time = meta.stream_time.max(stream_time);
+        }
+        let mut writes = WriteBatch::default();
+        let mut row = RowKey::new();
+        for (key, value) in records {
+            let state = &mut self.stores[store.get()];
+            row.clear();
+            state
+                .meta
+                .layout
+                .push_row_key(key, &mut row)
+                .ok_or_else(|| state.malformed(key))?;
+            if windowed {
+                meta.stream_time = meta.stream_time.max(window_start(key));
+                if is_expired(&row, state.first_live(meta.stream_time)) {
+                    state.expired_rows += u64::from(value.is_some());
+                    continue;
+                }
+            }
+            state.lag.wrote(row.len() + value.map_or(0, <[u8]>::len));
+            match value {
+                Some(value) => writes.put_cf(&state.family, &row, value),
+                None => writes.delete_cf(&state.family, &row),
+            }
+            if writes.size_in_bytes() >= CHUNK_BYTES {
+                self.write_low(store, std::mem::take(&mut writes))?;
+            }
+        }
+        let state = &mut self.stores[store.get()];
+        let (was_live, is_live) = (state.first_live(None), state.first_live(meta.stream_time));
+        if let Some(first) = is_live.filter(|_| is_live > was_live) {
+            let from = was_live.map_or_else(|| segment_row(i64::MIN), segment_row);
+            writes.delete_range_cf(&state.family, from, segment_row(first));
+        }
+        meta.position = Some(after.clone());
+        let bytes = meta.encode();
+        state.lag.wrote(bytes.len());
+        writes.put_cf(&state.family, META_ROW, bytes);
+        self.write_low(store, writes)?;
+        self.stores[store.get()].meta = meta;
+        Ok(())
+    }
+
+    fn write_low(&self, store: StoreIndex, writes: WriteBatch) -> Result<()> {
+        self.db
+            .write_opt(writes, &self.write_low_priority)
+            .map_err(|err| self.classify(err, store))
+    }
+}
