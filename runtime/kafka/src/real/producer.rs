@@ -19,6 +19,9 @@ const RECORDS_PER_POLL: u32 = 1_000;
 /// How long a full queue is waited for between two attempts.
 const FULL_QUEUE_WAIT: Duration = Duration::from_millis(50);
 
+/// Kafka Streams' default; the Java producer's own is a minute, and brokers allow up to 15 minutes.
+const TRANSACTION_TIMEOUT_MS: &str = "10000";
+
 /// [`Producer`] on a cluster.
 pub(crate) struct KafkaProducer {
     topics: Vec<(Arc<str>, NativeTopic)>,
@@ -30,7 +33,7 @@ pub(crate) struct KafkaProducer {
 impl KafkaProducer {
     /// `common` are the properties of all clients.
     pub(crate) fn new(bootstrap: &str, common: &[(String, String)], spec: &ProducerSpec) -> Result<Self> {
-        let translated = translate(Scope::Producer, common.iter().chain(&spec.config))?;
+        let mut translated = translate(Scope::Producer, common.iter().chain(&spec.config))?;
         let mut defaults = vec![
             ("enable.idempotence", "true"),
             ("acks", "all"),
@@ -45,8 +48,10 @@ impl KafkaProducer {
         ];
         if let Some(id) = &spec.transactional_id {
             defaults.push(("transactional.id", id));
-            // Kafka Streams' default, against Java's producer's of a minute; brokers allow up to 15 minutes.
-            defaults.push(("transaction.timeout.ms", "10000"));
+            defaults.push(("transaction.timeout.ms", TRANSACTION_TIMEOUT_MS));
+        }
+        if spec.transactional_id.is_some() {
+            bound_delivery(&mut translated.settings);
         }
         let settings = settings_of(bootstrap, &spec.client_id, &defaults, translated);
         let client = Native::new(ClientType::Producer, &settings)
@@ -216,5 +221,56 @@ impl Producer for KafkaProducer {
         let result = self.client.abort_transaction(timeout);
         context.set_aborting(false);
         result
+    }
+}
+
+/// librdkafka refuses a delivery time-out beyond the transaction's, where Java lets the transaction's end it: so does this.
+fn bound_delivery(settings: &mut [(String, String)]) {
+    let last = |wanted: &str, settings: &[(String, String)]| {
+        settings
+            .iter()
+            .rev()
+            .find(|(name, _)| name == wanted)
+            .and_then(|(_, value)| value.parse::<u64>().ok())
+    };
+    let transaction = last("transaction.timeout.ms", settings)
+        .or_else(|| TRANSACTION_TIMEOUT_MS.parse().ok())
+        .unwrap_or(u64::MAX);
+    for (name, value) in settings {
+        if name == "delivery.timeout.ms" && value.parse::<u64>().is_ok_and(|asked| asked > transaction) {
+            *value = transaction.to_string();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_delivery_may_take_no_longer_than_its_transaction() {
+        let table = [
+            (vec![("delivery.timeout.ms", "120000")], "10000"),
+            (vec![("delivery.timeout.ms", "5000")], "5000"),
+            (
+                vec![("transaction.timeout.ms", "60000"), ("delivery.timeout.ms", "120000")],
+                "60000",
+            ),
+        ];
+        for (config, expected) in table {
+            let config: Vec<_> = config
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect();
+            let mut bounded = config.clone();
+            bound_delivery(&mut bounded);
+            assert_eq!(bounded.last().unwrap().1, expected);
+            let spec = ProducerSpec {
+                client_id: "p".to_owned(),
+                transactional_id: Some("t".to_owned()),
+                config,
+            };
+            KafkaProducer::new("127.0.0.1:1", &[], &spec).unwrap();
+        }
     }
 }
