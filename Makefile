@@ -8,7 +8,7 @@ export PATH := $(HOME)/.cargo/bin:$(PATH)
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test bench fmt lint docs
+.PHONY: help setup build demo test bench broker fmt lint docs
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ test: setup ## all suites, real Kafka included; ARGS="unit docs" for some
 
 bench: build ## Java and Millrace side by side on one broker
 	@scripts/bench.sh $(ARGS)
+
+broker: build ## a real Kafka broker for trying things out; Ctrl-C ends it
+	@"$(CARGO_TARGET_DIR)/release/with-broker" $(ARGS)
 
 fmt: setup ## format the code
 	@cargo fmt --all

@@ -12,5 +12,5 @@ fi
 with_heartbeat building cargo build --release --workspace
 if [[ ${1:-} == tests ]]; then
   with_heartbeat "building the tests" cargo test --release --workspace --no-run
-  with_heartbeat "building the tests" cargo test --release --workspace --no-run --test kafka
+  with_heartbeat "building the tests" cargo test --release --workspace --no-run --test kafka --test real
 fi

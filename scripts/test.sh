@@ -13,6 +13,7 @@ SUITES=(
   "lint|90|scripts/lint.sh"
   "unit|120|cargo test --release --workspace --no-fail-fast"
   "docs|60|scripts/docs.sh"
+  "kafka-log|120|$CARGO_TARGET_DIR/release/with-broker cargo test --release --workspace --no-fail-fast --test real -- --include-ignored"
   "e2e-kafka|240|cargo test --release --workspace --no-fail-fast --test kafka"
 )
 wanted=" $* "
@@ -75,6 +76,11 @@ done
 printf 'total %s\n\n' "$(duration $((SECONDS - started)))"
 # Cargo's own words once more, where a reader of the log's end finds them.
 for name in "${names[@]}"; do
-  [[ -e $logs/$name ]] && grep -hE '^test result: |^test .* FAILED|^failures:' "$logs/$name" | sed "s/^/$name: /" || true
+  [[ -e $logs/$name ]] || continue
+  if grep -qE '^test result: ' "$logs/$name"; then
+    say "$name:"
+    grep -hE '^test .* FAILED' "$logs/$name" | sort -u || true
+    grep -hE '^test result: ' "$logs/$name" | grep -v ' 0 passed; 0 failed; 0 ignored' || true
+  fi
 done
 exit $failed

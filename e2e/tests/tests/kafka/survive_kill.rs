@@ -28,7 +28,6 @@ fn manifest(broker: &Broker, id: &str, input: &str, output: &str) -> Manifest {
         .config("statestore.cache.max.bytes", 0)
         .config("commit.interval.ms", 100)
         .config("session.timeout.ms", 6_000)
-        .config("millrace.state.flush.max.lag.ms", FLUSH_LAG.as_millis())
 }
 
 /// Killed at random moments, on a kept state directory: every update once; restored is what was missing, and no more.
@@ -56,7 +55,9 @@ fn ten_kills_are_not_seen() {
         let mut restored: Vec<(Instant, Vec<Event>)> = Vec::new();
         let mut killed_at = Instant::now();
         for round in 0..KILLS {
-            let run = Millrace::run(manifest(broker, &id, &input, &output)).named(&format!("millrace, life {round}"));
+            let manifest =
+                manifest(broker, &id, &input, &output).config("millrace.state.flush.max.lag.ms", FLUSH_LAG.as_millis());
+            let run = Millrace::run(manifest).named(&format!("millrace, life {round}"));
             let mut app = run.state_dir(state.path()).start();
             app.wait_for_event("assigned", Duration::from_secs(30), |e| !e.active.is_empty());
             let lives = Duration::from_millis(random.random_range(500..2_000));
