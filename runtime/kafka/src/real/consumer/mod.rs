@@ -68,6 +68,8 @@ impl KafkaConsumer {
             ("queued.min.messages", "20000"),
             ("queued.max.messages.kbytes", "32768"),
             ("fetch.queue.backoff.ms", "10"),
+            // A partition that is added waits for the fetch under way, and so does news of an end: Java's half second is long for a hand-over.
+            ("fetch.wait.max.ms", "100"),
             ("log.connection.close", "false"),
         ];
         let settings = settings_of(bootstrap, &spec.client_id, &defaults, translated);

@@ -101,6 +101,38 @@ impl Native {
         code == native::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR
     }
 
+    /// Waits until a broker answers.
+    pub(super) fn await_broker(&self, timeout: Duration) -> Result<()> {
+        let mut metadata: *const native::rd_kafka_metadata = std::ptr::null();
+        // SAFETY: the client is alive; no topic is named; the pointer is written on success only, and freed once.
+        let code = unsafe {
+            let code = native::rd_kafka_metadata(
+                self.pointer,
+                0,
+                std::ptr::null_mut(),
+                &raw mut metadata,
+                timeout_ms(timeout),
+            ) as i32;
+            if code == 0 {
+                native::rd_kafka_metadata_destroy(metadata);
+            }
+            code
+        };
+        if code == 0 {
+            return Ok(());
+        }
+        // What was wrong with the connections comes by callback.
+        self.poll(Duration::ZERO);
+        if let Some(alarm) = self.context.take_alarm() {
+            return Err(alarm);
+        }
+        let kind = match kind_of_code(code) {
+            ErrorKind::Retriable => ErrorKind::Unreachable,
+            kind => kind,
+        };
+        Err(Error::new(kind, format!("no broker answers: {}", text_of_code(code))))
+    }
+
     pub(crate) fn topic(self: &Arc<Self>, name: &str) -> Result<NativeTopic> {
         let name = c_string(name)?;
         // SAFETY: the client and the name are alive; no configuration is passed.

@@ -1,6 +1,6 @@
 //! The transactional calls.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka_sys::bindings as native;
 
@@ -12,6 +12,10 @@ use crate::{Error, ErrorKind, Result};
 
 impl Native {
     pub(crate) fn init_transactions(&self, timeout: Duration) -> Result<()> {
+        // Without a connected broker librdkafka looks again only after half a second: so wait for one first.
+        let start = Instant::now();
+        self.await_broker(timeout)?;
+        let timeout = timeout.saturating_sub(start.elapsed()).max(Duration::from_millis(1));
         // SAFETY: the client is alive.
         let error = unsafe { native::rd_kafka_init_transactions(self.pointer, timeout_ms(timeout)) };
         self.done(error, "init transactions")
