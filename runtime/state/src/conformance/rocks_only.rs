@@ -83,29 +83,35 @@ fn a_large_apply_leaves_its_position_last() {
     assert_eq!(both_ways(&*task, Scan::new(KV, KeyRange::All)).len(), 61);
 }
 
-/// Files of expired segments are dropped once the expiry itself is durable.
+/// Files of expired segments are dropped at once, but not before the expiry itself is durable.
 #[test]
-fn expired_files_go_away() {
-    let bench = Bench::rocks(&environment());
+fn expired_files_go_when_their_expiry_is_durable() {
+    let config = EnvironmentConfig {
+        memory_bytes: 32 << 20,
+        restore_buffer_bytes: 16 << 20,
+        ..Default::default()
+    };
+    let bench = Bench::rocks(&Environment::new(config).unwrap());
     let mut task = bench.open();
-    for minute in 0..10_i64 {
-        let mut batch = Batch::new();
-        for at in 0..500_u32 {
-            batch.put(
-                WINDOWS,
-                &window(&at.to_be_bytes(), minute * MINUTE),
-                &at.to_be_bytes().repeat(50),
-            );
-        }
-        batch.advance_stream_time(WINDOWS, minute * MINUTE);
-        batch.set_position(WINDOWS, position(minute + 1));
-        task.apply(&mut batch).unwrap();
-        task.flush().unwrap();
-    }
-    assert_eq!(both_ways(&*task, Scan::new(WINDOWS, KeyRange::All)).len(), 3 * 500);
-    task.close().unwrap();
-    let task = bench.open();
-    assert_eq!(both_ways(&*task, Scan::new(WINDOWS, KeyRange::All)).len(), 3 * 500);
+    let keys: Vec<Vec<u8>> = (0..5_000_u32).map(|at| window(&at.to_be_bytes(), 0)).collect();
+    let mut records = keys.iter().map(|key| (key.as_slice(), Some(&key[..])));
+    task.restore(WINDOWS, &mut records, &position(1), None).unwrap();
+    task.finish_restore(WINDOWS).unwrap();
+    let disk = |task: &dyn TaskStore| task.metrics()[WINDOWS.get()].disk_bytes;
+    let full = disk(&*task);
+    let mut batch = Batch::new();
+    batch.advance_stream_time(WINDOWS, 10 * MINUTE);
+    batch.set_position(WINDOWS, position(2));
+    task.apply(&mut batch).unwrap();
+    assert_eq!(both_ways(&*task, Scan::new(WINDOWS, KeyRange::All)), []);
+    assert_eq!(disk(&*task), full, "a crash now would forget the expiry");
+    task.flush().unwrap();
+    assert!(disk(&*task) < full / 4, "{} of {full} bytes are left", disk(&*task));
+    assert!(
+        files_of(&bench.dir, "sst")
+            .iter()
+            .all(|file| !file.to_string_lossy().contains("restore"))
+    );
 }
 
 #[test]
@@ -120,4 +126,20 @@ fn a_process_may_have_many_tasks() {
     for task in tasks {
         task.close().unwrap();
     }
+}
+
+/// A crash must look like one: RocksDB would flush on its way out if it were not told otherwise.
+#[test]
+fn a_drop_loses_what_was_not_flushed() {
+    let bench = Bench::rocks(&environment());
+    let mut task = bench.open();
+    put_at(&mut *task, 1, &[(b"a", Some(b"1"))]);
+    task.flush().unwrap();
+    put_at(&mut *task, 2, &[(b"a", Some(b"2"))]);
+    drop(task);
+    let task = bench.open();
+    assert_eq!(
+        (offset(&*task, KV), get(&*task, KV, b"a")),
+        (Some(1), Some(b"1".to_vec()))
+    );
 }

@@ -288,3 +288,67 @@ fn an_empty_changelog_restores_to_its_position() {
         assert_eq!(both_ways(&*task, Scan::new(KV, KeyRange::All)), []);
     }
 }
+
+/// Rows whose place in the changelog is unknown are worth nothing, unless there is no changelog.
+#[test]
+fn rows_without_a_position_are_not_trusted() {
+    for bench in benches() {
+        let unlogged = StoreConfig {
+            logged: false,
+            ..StoreConfig::key_value("unlogged")
+        };
+        let stores = [StoreConfig::key_value("counts"), unlogged];
+        let mut task = bench.volume.open(&bench.dir, &stores).unwrap();
+        let mut batch = Batch::new();
+        for index in [0, 1] {
+            batch.put(StoreIndex(index), b"a", b"1");
+            batch.advance_stream_time(StoreIndex(index), 1);
+        }
+        task.apply(&mut batch).unwrap();
+        task.close().unwrap();
+        let task = bench.volume.open(&bench.dir, &stores).unwrap();
+        assert_eq!(get(&*task, StoreIndex(0), b"a"), None);
+        assert_eq!(get(&*task, StoreIndex(1), b"a").as_deref(), Some(&b"1"[..]));
+    }
+}
+
+/// Expired rows are deleted, not just hidden: a longer retention does not bring them back.
+#[test]
+fn a_longer_retention_does_not_revive_what_expired() {
+    for bench in benches() {
+        let with_retention = |minutes: i64| [StoreConfig::window("sums", MINUTE, minutes * MINUTE)];
+        let mut task = bench.volume.open(&bench.dir, &with_retention(2)).unwrap();
+        let mut batch = Batch::new();
+        for minute in 0..10 {
+            batch.put(KV, &window(b"k", minute * MINUTE), b"v");
+        }
+        batch.set_position(KV, position(10));
+        task.apply(&mut batch).unwrap();
+        batch.advance_stream_time(KV, 9 * MINUTE);
+        task.apply(&mut batch).unwrap();
+        task.close().unwrap();
+        let task = bench.volume.open(&bench.dir, &with_retention(100)).unwrap();
+        assert_eq!(both_ways(&*task, Scan::new(KV, KeyRange::All)).len(), 3);
+    }
+}
+
+/// A simulated crash may keep any prefix of what was not flushed, store by store.
+#[test]
+fn crashes_in_memory_end_everywhere() {
+    let found: std::collections::BTreeSet<_> = (0..200)
+        .map(|seed| {
+            let bench = Bench::memory(seed);
+            let mut task = bench.open();
+            for next in 1..4 {
+                let mut batch = Batch::new();
+                batch.set_position(KV, position(next));
+                batch.set_position(WINDOWS, position(next));
+                task.apply(&mut batch).unwrap();
+            }
+            drop(task);
+            let task = bench.open();
+            (offset(&*task, KV).unwrap_or(0), offset(&*task, WINDOWS).unwrap_or(0))
+        })
+        .collect();
+    assert_eq!(found.len(), 16, "{found:?}");
+}

@@ -99,7 +99,11 @@ impl StateVolume for MemoryVolume {
             None => BTreeMap::new(),
         };
         let opened = stores.iter().map(|config| match found.remove(&config.name) {
-            Some((_, store)) if store.meta.layout.is_of(config.kind) => store,
+            Some((_, store))
+                if store.meta.layout.is_of(config.kind) && (store.meta.position.is_some() || !config.logged) =>
+            {
+                store
+            }
             _ => MemoryStore::new(RowLayout::of(config.kind)),
         });
         Ok(Box::new(MemoryTaskStore::new(

@@ -4,7 +4,9 @@
 //! the list being proportional to it.
 
 use std::hash::{BuildHasher, Hasher};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hashbrown::HashTable;
 use rocksdb::{Options, SstFileWriter};
@@ -21,11 +23,50 @@ pub(super) struct Bulk {
     latest: HashTable<Entry>,
     /// Bytes in the arena that an overwrite has made useless.
     stale: usize,
-    /// Whether an earlier run lies in the store already, so that tombstones must be kept.
-    has_run: bool,
+    /// Runs that lie in the store already: with any, tombstones must be kept.
+    pub runs: usize,
+    _share: Share,
     /// Where the consumer stood behind the last complete call.
     pub position: Option<Position>,
     pub stream_time: Option<i64>,
+}
+
+/// The process's memory for restores from nothing, divided among those under way.
+#[derive(Debug)]
+pub(super) struct RestoreBudget {
+    total: usize,
+    takers: Arc<AtomicUsize>,
+}
+
+/// One taker of the budget.
+struct Share(Arc<AtomicUsize>);
+
+/// Below this, runs would be too many small files.
+const LEAST_SHARE: usize = 4 << 20;
+
+impl RestoreBudget {
+    pub fn new(total: usize) -> Self {
+        Self {
+            total: total.clamp(64 << 10, 1 << 31),
+            takers: Arc::default(),
+        }
+    }
+
+    fn take(&self) -> Share {
+        self.takers.fetch_add(1, Ordering::Relaxed);
+        Share(Arc::clone(&self.takers))
+    }
+
+    fn share(&self) -> usize {
+        let each = self.total / self.takers.load(Ordering::Relaxed).max(1);
+        each.max(LEAST_SHARE.min(self.total))
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -61,16 +102,23 @@ impl Entry {
 }
 
 impl Bulk {
-    pub fn new(limit: usize) -> Self {
+    pub fn new(budget: &RestoreBudget) -> Self {
+        let share = budget.take();
         Self {
             arena: Vec::new(),
-            limit: limit.clamp(64 << 10, 1 << 31),
+            limit: budget.share(),
             latest: HashTable::new(),
             stale: 0,
-            has_run: false,
+            runs: 0,
+            _share: share,
             position: None,
             stream_time: None,
         }
+    }
+
+    /// Follows the number of restores under way.
+    pub fn adjust(&mut self, budget: &RestoreBudget) {
+        self.limit = budget.share();
     }
 
     /// Takes a row; false if there is no room and the run must be written first. An empty buffer takes any row.
@@ -110,37 +158,47 @@ impl Bulk {
         true
     }
 
-    /// Writes everything sorted, `meta` first, and becomes empty.
+    /// Writes everything sorted into files of about `file_bytes` named after `stem`, and becomes empty. `meta` has a file of its own, so that
+    /// the others hold nothing but data and can be dropped when all of it has expired.
     pub fn write_run(
         &mut self,
         settings: &Options,
-        path: &Path,
+        stem: &Path,
+        file_bytes: u64,
         meta: &[u8],
         first_live: Option<i64>,
-    ) -> Result<(), rocksdb::Error> {
+    ) -> Result<Vec<PathBuf>, rocksdb::Error> {
         let mut entries: Vec<Entry> = self.latest.iter().copied().collect();
         let arena = &self.arena;
         entries.sort_unstable_by(|a, b| a.prefix.cmp(&b.prefix).then_with(|| a.key(arena).cmp(b.key(arena))));
-        let mut writer = SstFileWriter::create(settings);
-        writer.open(path)?;
-        writer.put(META_ROW, meta)?;
+        let mut files = RunFiles {
+            settings,
+            stem,
+            writer: None,
+            paths: Vec::new(),
+        };
+        files.writer()?.put(META_ROW, meta)?;
+        files.finish()?;
         for entry in &entries {
             let row = entry.key(arena);
             if super::task::is_expired(row, first_live) {
                 continue;
             }
             match entry.value(arena) {
-                Some(value) => writer.put(row, value)?,
-                None if self.has_run => writer.delete(row)?,
-                None => {}
+                Some(value) => files.writer()?.put(row, value)?,
+                None if self.runs > 0 => files.writer()?.delete(row)?,
+                None => continue,
+            }
+            if files.writer()?.file_size() >= file_bytes {
+                files.finish()?;
             }
         }
-        writer.finish()?;
-        self.has_run = true;
+        files.finish()?;
+        self.runs += 1;
         self.arena.clear();
         self.latest.clear();
         self.stale = 0;
-        Ok(())
+        Ok(files.paths)
     }
 
     /// Moves the rows that count together.
@@ -153,6 +211,32 @@ impl Bulk {
         }
         self.arena = arena;
         self.stale = 0;
+    }
+}
+
+/// The files of a run, one open at a time.
+struct RunFiles<'a> {
+    settings: &'a Options,
+    stem: &'a Path,
+    writer: Option<SstFileWriter<'a>>,
+    paths: Vec<PathBuf>,
+}
+
+impl<'a> RunFiles<'a> {
+    /// The open file; a new one if there is none.
+    fn writer(&mut self) -> Result<&mut SstFileWriter<'a>, rocksdb::Error> {
+        if self.writer.is_none() {
+            let path = self.stem.with_extension(format!("{}.sst", self.paths.len()));
+            let writer = SstFileWriter::create(self.settings);
+            writer.open(&path)?;
+            self.paths.push(path);
+            self.writer = Some(writer);
+        }
+        Ok(self.writer.as_mut().expect("it was just opened"))
+    }
+
+    fn finish(&mut self) -> Result<(), rocksdb::Error> {
+        self.writer.take().map_or(Ok(()), |mut writer| writer.finish())
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rocksdb::{Cache, Env, WriteBufferManager};
 
 use super::TaskState;
+use super::bulk::RestoreBudget;
 use super::{aside_of, errors, options};
 use crate::{Error, Result, StateVolume, StoreConfig, TaskStore};
 
@@ -14,7 +15,8 @@ use crate::{Error, Result, StateVolume, StoreConfig, TaskStore};
 pub struct EnvironmentConfig {
     /// Memory for block cache and write buffers together, in bytes. Two fifths of it may be write buffers.
     pub memory_bytes: usize,
-    /// Memory that one store collects in while it is filled from nothing, in bytes.
+    /// Memory that stores collect in while they are filled from nothing, in bytes, shared by those under way (4 MiB each at
+    /// least). Sorting and doubling may take as much again.
     pub restore_buffer_bytes: usize,
     /// Threads for compaction; flushes have as many of their own, at least one.
     pub background_threads: usize,
@@ -37,7 +39,8 @@ impl Default for EnvironmentConfig {
 
 /// The resources that all databases of a process share. One per process.
 pub struct Environment {
-    pub(super) config: EnvironmentConfig,
+    config: EnvironmentConfig,
+    pub(super) restores: RestoreBudget,
     pub(super) cache: Cache,
     pub(super) write_buffers: WriteBufferManager,
     /// Options of a database, to be copied: copies share the rate limiter.
@@ -57,8 +60,10 @@ impl Environment {
         env.set_background_threads(threads);
         env.set_high_priority_background_threads((threads / 2).max(1));
         let database = options::database(&config, &env, &write_buffers).map_err(broken)?;
+        let restores = RestoreBudget::new(config.restore_buffer_bytes);
         Ok(Arc::new(Self {
             config,
+            restores,
             cache,
             write_buffers,
             database,

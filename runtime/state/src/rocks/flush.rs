@@ -4,32 +4,22 @@ use rocksdb::{FlushOptions, ReadOptions, ReadTier};
 
 use super::options::L0_SLOWDOWN;
 use super::task::TaskState;
-use crate::position::{Meta, Position};
-use crate::row::{META_ROW, RowLayout, segment_row};
-use crate::{Error, FlushBounds, Result, StoreIndex};
+use crate::config::first_live_segment;
+use crate::position::Meta;
+use crate::row::{META_ROW, segment_row};
+use crate::{Error, FlushBounds, Result, StoreIndex, StoreKind};
 
 /// How far a store's durable content lags behind what was applied.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Lag {
     /// Bytes written since the last flush was asked for or, with one under way, since before it.
     bytes: u64,
     since_ms: Option<i64>,
-    /// Bytes that the flush under way covers.
-    flushing: Option<u64>,
-    /// The durable position when last looked at.
-    durable: Option<Position>,
+    /// Bytes that the flush under way covers, and when it was asked for.
+    flushing: Option<(u64, i64)>,
 }
 
 impl Lag {
-    pub fn new(durable: Option<Position>) -> Self {
-        Self {
-            bytes: 0,
-            since_ms: None,
-            flushing: None,
-            durable,
-        }
-    }
-
     pub fn wrote(&mut self, bytes: usize) {
         self.bytes += bytes as u64;
     }
@@ -38,11 +28,15 @@ impl Lag {
         self.bytes
     }
 
-    fn flushed(&mut self, bytes: u64, durable: Option<Position>) {
+    /// The flush that was under way is over, or all is flushed.
+    fn flushed(&mut self) {
+        let (bytes, asked_ms) = self
+            .flushing
+            .take()
+            .map_or((self.bytes, None), |(bytes, at)| (bytes, Some(at)));
         self.bytes = self.bytes.saturating_sub(bytes);
-        self.since_ms = None;
-        self.flushing = None;
-        self.durable = durable;
+        // What was written since waits since the flush at the longest.
+        self.since_ms = asked_ms.filter(|_| self.bytes > 0);
     }
 }
 
@@ -66,7 +60,8 @@ impl TaskState {
         let flushed = self.db.flush_cfs_opt(&families, &FlushOptions::default());
         flushed.map_err(|err| super::errors::classify(err, &self.dir, None))?;
         for index in 0..self.stores.len() {
-            self.note_flushed(StoreIndex(index as u16), u64::MAX)?;
+            self.stores[index].lag.flushing = None;
+            self.note_flushed(StoreIndex(index as u16))?;
         }
         Ok(())
     }
@@ -74,10 +69,8 @@ impl TaskState {
     pub(super) fn start_lagging_flushes(&mut self, now_ms: i64, bounds: &FlushBounds) -> Result<()> {
         for index in 0..self.stores.len() {
             let index = StoreIndex(index as u16);
-            if let Some(bytes) = self.store(index).lag.flushing
-                && self.number(index, "rocksdb.num-immutable-mem-table") == 0
-            {
-                self.note_flushed(index, bytes)?;
+            if self.store(index).lag.flushing.is_some() && self.number(index, "rocksdb.num-immutable-mem-table") == 0 {
+                self.note_flushed(index)?;
             }
             let lag = &mut self.stores[index.get()].lag;
             if lag.bytes == 0 {
@@ -91,7 +84,7 @@ impl TaskState {
                 let flush = self.db.flush_cf_opt(&self.store(index).family, &options);
                 flush.map_err(|err| self.classify(err, index))?;
                 let lag = &mut self.stores[index.get()].lag;
-                lag.flushing = Some(lag.bytes);
+                lag.flushing = Some((lag.bytes, now_ms));
             }
         }
         Ok(())
@@ -111,44 +104,31 @@ impl TaskState {
             .unwrap_or(0)
     }
 
-    fn note_flushed(&mut self, store: StoreIndex, bytes: u64) -> Result<()> {
-        let meta = self.durable_meta(store)?;
-        if let Some(meta) = &meta {
-            self.drop_expired_files(store, meta)?;
+    fn note_flushed(&mut self, store: StoreIndex) -> Result<()> {
+        self.stores[store.get()].lag.flushed();
+        match self.durable_meta(store)? {
+            Some(meta) => self.drop_expired_files(store, &meta),
+            None => Ok(()),
         }
-        self.stores[store.get()]
-            .lag
-            .flushed(bytes, meta.and_then(|meta| meta.position));
-        Ok(())
     }
 
     /// Files that hold nothing but expired segments go at once, without compaction. Only by durable stream time: a crash must not
     /// find the files gone and the expiry forgotten.
     fn drop_expired_files(&mut self, store: StoreIndex, durable: &Meta) -> Result<()> {
         let state = self.store(store);
-        let (Some(_), RowLayout::Window { .. }) = (durable.stream_time, durable.layout) else {
+        let StoreKind::Window { retention_ms, .. } = state.config.kind else {
             return Ok(());
         };
-        let mut at_durable = state.meta.clone();
-        at_durable.stream_time = durable.stream_time;
-        let first = first_live(state.config.kind, &at_durable);
-        if first > state.dropped_below {
-            if let Some(first) = first {
-                let from = segment_row(i64::MIN);
-                let dropped = self.db.delete_file_in_range_cf(&state.family, from, segment_row(first));
-                dropped.map_err(|err| self.classify(err, store))?;
-            }
-            self.stores[store.get()].dropped_below = first;
+        let (Some(interval_ms), Some(stream_time)) = (state.meta.layout.interval_ms(), durable.stream_time) else {
+            return Ok(());
+        };
+        let first = first_live_segment(stream_time, retention_ms, interval_ms);
+        if state.dropped_below.is_none_or(|below| first > below) {
+            let from = segment_row(i64::MIN);
+            let dropped = self.db.delete_file_in_range_cf(&state.family, from, segment_row(first));
+            dropped.map_err(|err| self.classify(err, store))?;
+            self.stores[store.get()].dropped_below = Some(first);
         }
         Ok(())
-    }
-}
-
-fn first_live(kind: crate::StoreKind, meta: &Meta) -> Option<i64> {
-    match (kind, meta.layout, meta.stream_time) {
-        (crate::StoreKind::Window { retention_ms, .. }, RowLayout::Window { interval_ms }, Some(time)) => {
-            Some(crate::config::first_live_segment(time, retention_ms, interval_ms))
-        }
-        _ => None,
     }
 }

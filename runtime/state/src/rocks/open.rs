@@ -96,6 +96,9 @@ fn open_store(db: &mut DB, env: &Environment, dir: &Path, config: &StoreConfig) 
         )
     })?;
     drop(bytes);
+    if config.logged && meta.position.is_none() {
+        return recreate(db, env, dir, config);
+    }
     if !meta.layout.is_of(config.kind) {
         tracing::info!(dir = %dir.display(), store = config.name, "dropping state of a store whose kind changed");
         return recreate(db, env, dir, config);
@@ -105,13 +108,12 @@ fn open_store(db: &mut DB, env: &Environment, dir: &Path, config: &StoreConfig) 
 
 fn state_of(db: &DB, dir: &Path, config: &StoreConfig, meta: Meta, is_empty: bool) -> Result<StoreState> {
     let family = handle(db, dir, config)?;
-    let lag = Lag::new(meta.position.clone());
     Ok(StoreState {
         config: config.clone(),
         family,
         meta,
         is_empty,
-        lag,
+        lag: Lag::default(),
         bulk: None,
         dropped_below: None,
         expired_rows: 0,

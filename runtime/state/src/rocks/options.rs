@@ -66,15 +66,20 @@ pub(super) fn store(kind: StoreKind, cache: &Cache) -> Options {
             // Point reads: a hash index in each block saves the binary search.
             table.set_data_block_index_type(DataBlockIndexType::BinaryAndHash);
             table.set_data_block_hash_ratio(0.75);
-            options.set_target_file_size_base(64 << 20);
         }
-        StoreKind::Window { .. } => {
-            // Smaller files hold fewer segments each, so that expiry can drop them whole.
-            options.set_target_file_size_base(16 << 20);
-        }
+        StoreKind::Window { .. } => {}
     }
+    options.set_target_file_size_base(file_bytes(kind));
     options.set_block_based_table_factory(&table);
     options
+}
+
+/// Size of a file. Smaller ones hold fewer segments each, so that expiry can drop them whole.
+pub(super) fn file_bytes(kind: StoreKind) -> u64 {
+    match kind {
+        StoreKind::KeyValue => 64 << 20,
+        StoreKind::Window { .. } => 16 << 20,
+    }
 }
 
 fn tune_memtable(options: &mut Options) {

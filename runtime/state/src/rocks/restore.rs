@@ -21,7 +21,7 @@ impl TaskState {
     ) -> Result<()> {
         let state = &mut self.stores[store.get()];
         if state.is_empty && state.bulk.is_none() {
-            state.bulk = Some(Bulk::new(self.env.config.restore_buffer_bytes));
+            state.bulk = Some(Bulk::new(&self.env.restores));
             // Until the first run is ingested the store is empty on disk; from here on it is bulk's.
             state.is_empty = false;
         }
@@ -44,6 +44,7 @@ impl TaskState {
         stream_time: Option<i64>,
     ) -> Result<()> {
         let windowed = matches!(self.store(store).meta.layout, RowLayout::Window { .. });
+        bulk.adjust(&self.env.restores);
         bulk.stream_time = bulk.stream_time.max(stream_time);
         let mut row = RowKey::new();
         for (key, value) in records {
@@ -83,20 +84,24 @@ impl TaskState {
         if let Some(position) = &bulk.position {
             meta.position = Some(position.clone());
         }
-        let path = self.dir.join(format!("restore-{}.sst", store.get()));
+        let stem = self.dir.join(format!("restore-{}", store.get()));
         let settings = super::options::store(state.config.kind, &self.env.cache);
+        let file_bytes = super::options::file_bytes(state.config.kind);
         let first_live = state.first_live(bulk.stream_time);
-        bulk.write_run(&settings, &path, &meta.encode(), first_live)
+        let paths = bulk
+            .write_run(&settings, &stem, file_bytes, &meta.encode(), first_live)
             .map_err(|err| self.classify(err, store))?;
         let mut options = IngestExternalFileOptions::default();
         options.set_move_files(true);
         let ingested = self
             .db
-            .ingest_external_file_cf_opts(&self.store(store).family, &options, vec![&path]);
-        // With files moved, RocksDB leaves the name it was given.
-        match std::fs::remove_file(&path) {
-            Err(err) if err.kind() != std::io::ErrorKind::NotFound => return Err(Error::io(&self.dir, None, err)),
-            _ => {}
+            .ingest_external_file_cf_opts(&self.store(store).family, &options, paths.clone());
+        for path in &paths {
+            // RocksDB may leave the name that it was given.
+            match std::fs::remove_file(path) {
+                Err(err) if err.kind() != std::io::ErrorKind::NotFound => return Err(Error::io(&self.dir, None, err)),
+                _ => {}
+            }
         }
         ingested.map_err(|err| self.classify(err, store))?;
         let state = &mut self.stores[store.get()];
@@ -111,7 +116,7 @@ impl TaskState {
         self.ingest(store, &mut bulk)?;
         // Earlier runs may hold segments that have expired since.
         let state = self.store(store);
-        if let Some(first) = state.first_live(None) {
+        if let Some(first) = state.first_live(None).filter(|_| bulk.runs > 1) {
             let mut writes = WriteBatch::default();
             writes.delete_range_cf(&state.family, segment_row(i64::MIN), segment_row(first));
             let written = self.db.write_opt(writes, &self.write_low_priority);
