@@ -3,10 +3,10 @@
 mod places;
 mod report;
 mod scalar;
-mod tree;
-mod yaml;
 #[cfg(test)]
 mod tests;
+mod tree;
+mod yaml;
 
 use std::io::Read as _;
 
@@ -51,21 +51,31 @@ pub fn read_file(file: &str) -> Result<String, Problem> {
 /// The StreamApp in `text`; documents of other kinds are left alone.
 pub fn parse(file: &str, text: &str) -> Result<Manifest, Vec<Problem>> {
     let (documents, source) = documents(file, text)?;
-    let (apps, others): (Vec<_>, Vec<_>) =
-        documents.into_iter().partition(|node| node.get("kind").is_some_and(|kind| kind.to_json() == "StreamApp"));
+    let (apps, others): (Vec<_>, Vec<_>) = documents
+        .into_iter()
+        .partition(|node| node.get("kind").is_some_and(|kind| kind.to_json() == "StreamApp"));
     let root = match (apps.len(), others.len()) {
         (1, _) => apps.into_iter().next(),
         // Not called a StreamApp: decoding says what is missing.
         (0, 1) => others.into_iter().next(),
         (0, 0) => return Err(vec![Problem::nowhere(file, "empty", "there is nothing in it")]),
-        (0, n) => return Err(vec![Problem::nowhere(file, "no-stream-app", format!("none of its {n} documents is a StreamApp"))]),
+        (0, n) => {
+            return Err(vec![Problem::nowhere(
+                file,
+                "no-stream-app",
+                format!("none of its {n} documents is a StreamApp"),
+            )]);
+        }
         (_, _) => {
             let second = source.at(apps[1].span, "several", "", "a second StreamApp in one file");
             return Err(vec![second.hint(Some("give each its own file".to_owned()))]);
         }
     };
     let root = root.expect("one of them is there");
-    let source = Source { places: places::Places::of(&root), ..source };
+    let source = Source {
+        places: places::Places::of(&root),
+        ..source
+    };
     match millrace_crds::decode(&root.to_json()) {
         Ok(app) => Ok(Manifest { app, source }),
         Err(problems) => Err(problems
@@ -74,7 +84,11 @@ pub fn parse(file: &str, text: &str) -> Result<Manifest, Vec<Problem>> {
             .map(|problem| {
                 let on_key = problem.message == "unknown key";
                 let code = if on_key { "unknown-key" } else { "resource" };
-                let message = if problem.path.is_empty() { problem.message } else { format!("{}: {}", problem.path, problem.message) };
+                let message = if problem.path.is_empty() {
+                    problem.message
+                } else {
+                    format!("{}: {}", problem.path, problem.message)
+                };
                 source.at_path(&problem.path, on_key, code, message).hint(problem.hint)
             })
             .collect()),
@@ -88,7 +102,13 @@ pub fn parse_document(file: &str, text: &str) -> Result<Document, Vec<Problem>> 
         let message = format!("one document is due, and there are {}", documents.len());
         return Err(vec![Problem::nowhere(file, "documents", message)]);
     };
-    Ok(Document { value: root.to_json(), source: Source { places: places::Places::of(root), ..source } })
+    Ok(Document {
+        value: root.to_json(),
+        source: Source {
+            places: places::Places::of(root),
+            ..source
+        },
+    })
 }
 
 fn documents(file: &str, text: &str) -> Result<(Vec<tree::Node>, Source), Vec<Problem>> {

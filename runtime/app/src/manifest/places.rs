@@ -58,7 +58,15 @@ fn collect(path: &str, key: Option<Span>, node: &Node, places: &mut HashMap<Stri
         _ => None,
     };
     let is_container = !matches!(node.kind, Kind::Scalar(..));
-    places.insert(path.to_owned(), Place { key, value: node.span, style, is_container });
+    places.insert(
+        path.to_owned(),
+        Place {
+            key,
+            value: node.span,
+            style,
+            is_container,
+        },
+    );
     match &node.kind {
         Kind::Scalar(..) => {}
         Kind::List(items) => {

@@ -109,20 +109,32 @@ impl Problem {
 
 impl Source {
     pub(super) fn new(file: &str, text: &str) -> Self {
-        Self { file: file.to_owned(), lines: text.lines().map(str::to_owned).collect(), places: Places::default() }
+        Self {
+            file: file.to_owned(),
+            lines: text.lines().map(str::to_owned).collect(),
+            places: Places::default(),
+        }
     }
 
     /// A problem at a stretch of the source.
     pub(super) fn at(&self, span: Span, code: &'static str, path: &str, message: impl Into<String>) -> Problem {
         let line = self.lines.get(span.line.saturating_sub(1)).cloned().unwrap_or_default();
         let length = line.trim_end().chars().count();
-        let end = if span.end_line > span.line { length + 1 } else { span.end_column };
+        let end = if span.end_line > span.line {
+            length + 1
+        } else {
+            span.end_column
+        };
         let width = end.min(length + 1).saturating_sub(span.column).max(1);
         Problem {
             line: span.line,
             column: span.column,
             path: path.to_owned(),
-            excerpt: Some(Excerpt { line, column: span.column, width }),
+            excerpt: Some(Excerpt {
+                line,
+                column: span.column,
+                width,
+            }),
             ..Problem::nowhere(&self.file, code, message)
         }
     }
@@ -131,7 +143,10 @@ impl Source {
     #[must_use]
     pub fn at_path(&self, path: &str, on_key: bool, code: &'static str, message: impl Into<String>) -> Problem {
         let Some((place, is_exact)) = self.places.nearest(path) else {
-            return Problem { path: path.to_owned(), ..Problem::nowhere(&self.file, code, message) };
+            return Problem {
+                path: path.to_owned(),
+                ..Problem::nowhere(&self.file, code, message)
+            };
         };
         self.at(self.pointed(place, on_key || !is_exact), code, path, message)
     }
@@ -140,9 +155,15 @@ impl Source {
     #[must_use]
     pub fn of(&self, diagnostic: &Diagnostic) -> Problem {
         use millrace_language::Code;
-        let on_key = matches!(diagnostic.code, Code::UnknownKey | Code::MissingKey | Code::StepDoesNotFit | Code::Unused);
+        let on_key = matches!(
+            diagnostic.code,
+            Code::UnknownKey | Code::MissingKey | Code::StepDoesNotFit | Code::Unused
+        );
         let code = diagnostic.code.as_str();
-        let spot = diagnostic.spot.as_ref().and_then(|spot| Some((spot, self.in_text(&diagnostic.path, spot)?)));
+        let spot = diagnostic
+            .spot
+            .as_ref()
+            .and_then(|spot| Some((spot, self.in_text(&diagnostic.path, spot)?)));
         let problem = match spot {
             Some((_, span)) => self.at(span, code, &diagnostic.path, &diagnostic.message),
             None => {
@@ -155,13 +176,21 @@ impl Source {
             }
         };
         let problem = problem.hint(diagnostic.hint.clone());
-        if diagnostic.severity == Severity::Warning { problem.warning() } else { problem }
+        if diagnostic.severity == Severity::Warning {
+            problem.warning()
+        } else {
+            problem
+        }
     }
 
     fn pointed(&self, place: Place, on_key: bool) -> Span {
         match place.key {
             Some(key) if on_key || place.is_container => key,
-            _ if place.is_container => Span { end_line: place.value.line, end_column: place.value.column + 1, ..place.value },
+            _ if place.is_container => Span {
+                end_line: place.value.line,
+                end_column: place.value.column + 1,
+                ..place.value
+            },
             _ => place.value,
         }
     }
@@ -185,7 +214,12 @@ impl Source {
         let start: usize = quote + widths.iter().take(spot.column - 1).sum::<usize>();
         let width: usize = widths.iter().skip(spot.column - 1).take(spot.width).sum();
         let column = span.column + start;
-        Some(Span { line: span.line, column, end_line: span.line, end_column: column + width.max(1) })
+        Some(Span {
+            line: span.line,
+            column,
+            end_line: span.line,
+            end_column: column + width.max(1),
+        })
     }
 }
 
@@ -216,7 +250,11 @@ fn excerpt_of(spot: &Spot) -> Option<Excerpt> {
     for line in spot.expression.split('\n') {
         let length = line.chars().count();
         if before <= length {
-            return Some(Excerpt { line: line.to_owned(), column: before + 1, width: spot.width.min((length - before).max(1)) });
+            return Some(Excerpt {
+                line: line.to_owned(),
+                column: before + 1,
+                width: spot.width.min((length - before).max(1)),
+            });
         }
         before -= length + 1;
     }

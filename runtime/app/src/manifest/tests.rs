@@ -19,7 +19,14 @@ fn a_manifest_is_json_after_kubectls_reading() {
     let manifest = parse("app.yaml", &text).unwrap();
     assert_eq!(manifest.app.spec.replicas(), 2);
     let properties = manifest.app.spec.properties();
-    assert_eq!((properties["enable"].as_str(), properties["size"].as_str(), properties["note"].as_str()), ("true", "1024", "yes"));
+    assert_eq!(
+        (
+            properties["enable"].as_str(),
+            properties["size"].as_str(),
+            properties["note"].as_str()
+        ),
+        ("true", "1024", "yes")
+    );
     let due = json!({"a": {"x": 1, "y2": [null]}, "b": {"x": 2, "y2": [null]}, "true": {"x": 1, "y2": [null]}});
     assert_eq!(manifest.app.spec.topology, due);
 }
@@ -41,24 +48,35 @@ fn what_is_no_yaml_is_shown() {
                   | ^
         "#]],
     );
-    refused("", &expect![[r#"
+    refused(
+        "",
+        &expect![[r#"
         app.yaml: error: there is nothing in it [empty]
-    "#]]);
-    refused("kind: A\n---\nkind: B\n", &expect![[r#"
+    "#]],
+    );
+    refused(
+        "kind: A\n---\nkind: B\n",
+        &expect![[r#"
         app.yaml: error: none of its 2 documents is a StreamApp [no-stream-app]
-    "#]]);
-    refused(&format!("{HEAD}---\n{HEAD}"), &expect![[r#"
+    "#]],
+    );
+    refused(
+        &format!("{HEAD}---\n{HEAD}"),
+        &expect![[r#"
         app.yaml:5:1: error: a second StreamApp in one file [several]
             5 | apiVersion: millrace.dev/v1alpha1
               | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
               = give each its own file
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn duplicate_keys_and_tags_are_refused() {
     refused(
-        &format!("{HEAD}spec:\n  kafka: {{bootstrapServers: k}}\n  topology:\n    filter: !value.open\n    gauge: .inf\n  kafka: 1\n"),
+        &format!(
+            "{HEAD}spec:\n  kafka: {{bootstrapServers: k}}\n  topology:\n    filter: !value.open\n    gauge: .inf\n  kafka: 1\n"
+        ),
         &expect![[r#"
             app.yaml:7:13: error: !value.open is a tag in YAML, not part of the text [yaml]
                 7 |     filter: !value.open
@@ -98,7 +116,9 @@ fn problems_of_the_resource_are_located() {
         "#]],
     );
     refused(
-        &format!("{HEAD}spec: {{kafka: {{bootstrapServers: k}}, topology: {{}}, config: {{application.id: x, list: [1]}}}}\n"),
+        &format!(
+            "{HEAD}spec: {{kafka: {{bootstrapServers: k}}, topology: {{}}, config: {{application.id: x, list: [1]}}}}\n"
+        ),
         &expect![[r#"
             app.yaml:4:77: error: spec.config["application.id"]: application.id has a field of its own [resource]
                 4 | spec: {kafka: {bootstrapServers: k}, topology: {}, config: {application.id: x, list: [1]}}

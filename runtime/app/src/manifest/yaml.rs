@@ -22,7 +22,11 @@ pub(super) struct Mistake {
 
 impl Mistake {
     fn new(span: Span, message: impl Into<String>) -> Self {
-        Self { span, message: message.into(), hint: None }
+        Self {
+            span,
+            message: message.into(),
+            hint: None,
+        }
     }
 
     fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -33,7 +37,12 @@ impl Mistake {
 
 /// The documents of a file; empty ones are left out. All duplicate keys and tags are found; what is no YAML ends the reading.
 pub(super) fn parse(text: &str) -> Result<Vec<Node>, Vec<Mistake>> {
-    let mut reader = Reader { parser: Parser::new_from_str(text), anchors: HashMap::new(), mistakes: Vec::new(), nodes: 0 };
+    let mut reader = Reader {
+        parser: Parser::new_from_str(text),
+        anchors: HashMap::new(),
+        mistakes: Vec::new(),
+        nodes: 0,
+    };
     let mut documents = Vec::new();
     match reader.documents(&mut documents) {
         Err(mistake) => {
@@ -55,12 +64,25 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     fn next(&mut self) -> Result<(Event<'a>, Span), Mistake> {
         match self.parser.next() {
-            None => Err(Mistake::new(Span { line: 1, column: 1, end_line: 1, end_column: 1 }, "the text ends too early")),
+            None => Err(Mistake::new(
+                Span {
+                    line: 1,
+                    column: 1,
+                    end_line: 1,
+                    end_column: 1,
+                },
+                "the text ends too early",
+            )),
             Some(Ok((event, span))) => Ok((event, place(span))),
             Some(Err(error)) => {
                 let at = error.marker();
                 let (line, column) = (at.line(), at.col() + 1);
-                let span = Span { line, column, end_line: line, end_column: column + 1 };
+                let span = Span {
+                    line,
+                    column,
+                    end_line: line,
+                    end_column: column + 1,
+                };
                 Err(Mistake::new(span, format!("this is no YAML: {}", error.info())))
             }
         }
@@ -86,7 +108,10 @@ impl<'a> Reader<'a> {
     fn node(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<Node, Mistake> {
         self.count(1, span)?;
         if depth > DEEPEST {
-            return Err(Mistake::new(span, format!("values are nested more than {DEEPEST} levels deep")));
+            return Err(Mistake::new(
+                span,
+                format!("values are nested more than {DEEPEST} levels deep"),
+            ));
         }
         let (anchor, node) = match event {
             Event::Scalar(text, style, anchor, tag) => (anchor, self.scalar(&text, style, tag.as_deref(), span)),
@@ -110,7 +135,10 @@ impl<'a> Reader<'a> {
     fn count(&mut self, nodes: usize, span: Span) -> Result<(), Mistake> {
         self.nodes += nodes;
         if self.nodes > MOST_NODES {
-            return Err(Mistake::new(span, format!("the document has more than {MOST_NODES} values, aliases counted")));
+            return Err(Mistake::new(
+                span,
+                format!("the document has more than {MOST_NODES} values, aliases counted"),
+            ));
         }
         Ok(())
     }
@@ -122,13 +150,18 @@ impl<'a> Reader<'a> {
             ScalarStyle::DoubleQuoted => Style::Double,
             ScalarStyle::Literal | ScalarStyle::Folded => Style::Block,
         };
-        let core = tag.filter(|tag| tag.is_yaml_core_schema()).map(|tag| tag.suffix.as_str());
+        let core = tag
+            .filter(|tag| tag.is_yaml_core_schema())
+            .map(|tag| tag.suffix.as_str());
         if let Some(tag) = tag
             && core.is_none()
             && !(tag.handle.is_empty() && tag.suffix == "!")
         {
             let mistake = Mistake::new(span, format!("{tag} is a tag in YAML, not part of the text"));
-            self.mistakes.push(mistake.hint(format!("put the text in quotes: \"{tag}{}{text}\"", if text.is_empty() { "" } else { " " })));
+            self.mistakes.push(mistake.hint(format!(
+                "put the text in quotes: \"{tag}{}{text}\"",
+                if text.is_empty() { "" } else { " " }
+            )));
         }
         let value = match (core, style) {
             (None, Style::Plain) | (Some("int" | "float" | "bool" | "null"), _) => scalar::resolve(text),
@@ -138,7 +171,10 @@ impl<'a> Reader<'a> {
             self.mistakes.push(Mistake::new(span, message));
             Value::Null
         });
-        Node { span, kind: Kind::Scalar(value, style) }
+        Node {
+            span,
+            kind: Kind::Scalar(value, style),
+        }
     }
 
     fn list(&mut self, start: Span, depth: usize) -> Result<Node, Mistake> {
@@ -146,7 +182,10 @@ impl<'a> Reader<'a> {
         loop {
             let (event, span) = self.next()?;
             if event == Event::SequenceEnd {
-                return Ok(Node { span: start.to(span), kind: Kind::List(items) });
+                return Ok(Node {
+                    span: start.to(span),
+                    kind: Kind::List(items),
+                });
             }
             items.push(self.node(event, span, depth + 1)?);
         }
@@ -159,7 +198,10 @@ impl<'a> Reader<'a> {
             let (event, span) = self.next()?;
             if event == Event::MappingEnd {
                 merge(&mut entries, merged);
-                return Ok(Node { span: start.to(span), kind: Kind::Map(entries) });
+                return Ok(Node {
+                    span: start.to(span),
+                    kind: Kind::Map(entries),
+                });
             }
             let is_merge = matches!(&event, Event::Scalar(text, ScalarStyle::Plain, _, None) if text == "<<");
             let key_node = self.node(event, span, depth + 1)?;
@@ -169,7 +211,9 @@ impl<'a> Reader<'a> {
                 match value.kind {
                     Kind::List(maps) => merged.extend(maps),
                     Kind::Map(_) => merged.push(value),
-                    Kind::Scalar(..) => self.mistakes.push(Mistake::new(value.span, "<< merges maps, and this is none")),
+                    Kind::Scalar(..) => self
+                        .mistakes
+                        .push(Mistake::new(value.span, "<< merges maps, and this is none")),
                 }
                 continue;
             }
@@ -185,9 +229,16 @@ impl<'a> Reader<'a> {
             match entries.iter().find(|entry| entry.key == key) {
                 Some(first) => {
                     let line = first.key_span.line;
-                    self.mistakes.push(Mistake::new(span, format!("the key {key} is here twice: first in line {line}")));
+                    self.mistakes.push(Mistake::new(
+                        span,
+                        format!("the key {key} is here twice: first in line {line}"),
+                    ));
                 }
-                None => entries.push(Entry { key, key_span: span, value }),
+                None => entries.push(Entry {
+                    key,
+                    key_span: span,
+                    value,
+                }),
             }
         }
     }
@@ -216,6 +267,10 @@ fn place(span: Marked) -> Span {
 
 impl Span {
     fn to(self, end: Span) -> Span {
-        Span { end_line: end.end_line, end_column: end.end_column, ..self }
+        Span {
+            end_line: end.end_line,
+            end_column: end.end_column,
+            ..self
+        }
     }
 }

@@ -93,6 +93,12 @@ pub struct StreamsConfig {
     pub max_task_idle: TaskIdle,
     /// `buffered.records.per.partition`
     pub buffered_records_per_partition: usize,
+    /// `millrace.state.flush.max.lag.bytes`
+    pub state_flush_max_lag_bytes: u64,
+    /// `millrace.state.flush.max.lag.ms`
+    pub state_flush_max_lag: Duration,
+    /// `millrace.state.memory.max.bytes`
+    pub state_memory_max_bytes: usize,
     /// `input.buffer.max.bytes`
     pub input_buffer_max_bytes: u64,
     /// `poll.ms`
@@ -242,6 +248,9 @@ impl StreamsConfig {
                 more => TaskIdle::Extra(millis(more)),
             },
             buffered_records_per_partition: size(settings.number("buffered.records.per.partition")),
+            state_flush_max_lag_bytes: settings.number("millrace.state.flush.max.lag.bytes").unsigned_abs(),
+            state_flush_max_lag: settings.duration("millrace.state.flush.max.lag.ms"),
+            state_memory_max_bytes: size(settings.number("millrace.state.memory.max.bytes")),
             input_buffer_max_bytes: settings.number("input.buffer.max.bytes").unsigned_abs(),
             poll: settings.duration("poll.ms"),
             max_poll_records: size(of_client(MAIN, "max.poll.records", 1000)),

@@ -1,0 +1,500 @@
+//! Between the group and the workers: takes assignments, hands tasks out, waits for answers. It never touches a record.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use millrace_kafka::assignor::{Assignment, FailureCode, TaskId};
+use millrace_kafka::group::{Member, MemberEvent, MemberOptions};
+use millrace_kafka::log::{Admin, GroupMembership, Offsets};
+
+use super::caught_up::CaughtUp;
+use super::identity::Identity;
+use super::leader::Leader;
+use crate::metrics::Metrics;
+use crate::worker::{Command, Report, Shared, WorkerParts};
+use crate::{Code, Error, Result};
+
+/// How often the group's commits are compared with the ends, in `--until-caught-up`.
+const CAUGHT_UP_EVERY: Duration = Duration::from_millis(100);
+/// How long a step waits for the coordinator.
+const GROUP_POLL: Duration = Duration::from_millis(20);
+
+struct WorkerSeat {
+    thread: Option<JoinHandle<()>>,
+    inbox: Sender<Command>,
+    tasks: BTreeSet<TaskId>,
+    stopped: bool,
+}
+
+/// What the driver waits for.
+enum Phase {
+    /// Nothing: the assignment runs.
+    Steady,
+    /// Workers commit before the join.
+    Preparing(usize),
+    /// Workers take the assignment over; then a rejoin, if tasks were given up.
+    Installing { awaited: usize, gave_up: bool },
+    /// Workers drop their tasks.
+    Dropping(usize),
+    /// Workers commit and close.
+    Stopping(usize),
+    /// The member leaves.
+    Leaving,
+    /// The end.
+    Stopped,
+}
+
+/// The driver.
+pub(crate) struct Driver {
+    shared: Arc<Shared>,
+    _identity: Identity,
+    member: Member,
+    leader: Leader,
+    workers: Vec<WorkerSeat>,
+    reports: Receiver<(usize, Report)>,
+    phase: Phase,
+    admin: Box<dyn Admin>,
+    offsets: Box<dyn Offsets>,
+    caught_up: Option<CaughtUp>,
+    next_look: Duration,
+    stop_wanted: bool,
+    failure: Option<Error>,
+}
+
+impl Driver {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        identity: Identity,
+        admin: Box<dyn Admin>,
+        metrics: &Metrics,
+    ) -> Result<(Self, Vec<WorkerParts>)> {
+        let config = &shared.config;
+        let options = MemberOptions {
+            instance_id: config.group_instance_id.clone(),
+            session_timeout: config.session_timeout,
+            heartbeat_interval: config.heartbeat_interval,
+            rebalance_timeout: config.max_poll_interval,
+            seed: identity.id().as_u64_pair().0,
+            ..MemberOptions::new(shared.layout.application_id.clone())
+        };
+        let member = Member::new(shared.log.coordinator(&shared.layout.application_id)?, options);
+        let leader = Leader {
+            shared: Arc::clone(&shared),
+            admin: shared.log.admin()?,
+            process_id: identity.id(),
+            fingerprint: fingerprint(&shared),
+            owned: BTreeSet::new(),
+            rejoins: 0,
+            producers: BTreeMap::new(),
+        };
+        let (outbox, reports) = unbounded();
+        let (mut workers, mut parts) = (Vec::new(), Vec::new());
+        for index in 0..config.num_stream_threads {
+            let (inbox, commands) = unbounded();
+            let (shared, outbox, metrics) = (Arc::clone(&shared), outbox.clone(), metrics.worker(index));
+            parts.push(WorkerParts {
+                index,
+                shared,
+                inbox: commands,
+                outbox,
+                metrics,
+            });
+            workers.push(WorkerSeat {
+                thread: None,
+                inbox,
+                tasks: BTreeSet::new(),
+                stopped: false,
+            });
+        }
+        let offsets = shared.log.offsets(&shared.layout.application_id)?;
+        let driver = Self {
+            shared,
+            _identity: identity,
+            member,
+            leader,
+            workers,
+            reports,
+            phase: Phase::Steady,
+            admin,
+            offsets,
+            caught_up: None,
+            next_look: Duration::ZERO,
+            stop_wanted: false,
+            failure: None,
+        };
+        Ok((driver, parts))
+    }
+
+    /// Puts every worker on a thread of its own.
+    pub(crate) fn start_threads(&mut self, parts: Vec<WorkerParts>) -> Result<()> {
+        for (seat, parts) in self.workers.iter_mut().zip(parts) {
+            let name = format!("millrace-worker-{}", parts.index + 1);
+            let thread = std::thread::Builder::new().name(name).spawn(move || parts.run());
+            seat.thread =
+                Some(thread.map_err(|error| Error::new(Code::X001, format!("no thread could be started: {error}")))?);
+        }
+        Ok(())
+    }
+
+    /// Runs until stopped, caught up or failed.
+    pub(crate) fn run(&mut self, stop: impl Fn() -> bool) -> Result<()> {
+        while !self.is_stopped() {
+            if stop() {
+                self.begin_stop();
+            }
+            self.step(GROUP_POLL)?;
+        }
+        self.finish()
+    }
+
+    /// One round, without waiting. The workers' failures come in by `failure`.
+    pub(crate) fn step_once(&mut self, failure: Option<Error>) -> Result<()> {
+        if let Some(failure) = failure {
+            self.failure.get_or_insert(failure);
+        }
+        self.step(Duration::ZERO)?;
+        if self.is_stopped() { self.finish() } else { Ok(()) }
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        for worker in &mut self.workers {
+            if let Some(thread) = worker.thread.take()
+                && thread.join().is_err()
+            {
+                self.failure.get_or_insert(Error::new(
+                    Code::X001,
+                    "a worker panicked: this is a defect of Millrace, please report it",
+                ));
+            }
+        }
+        self.failure.take().map_or(Ok(()), Err)
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        matches!(self.phase, Phase::Stopped)
+    }
+
+    /// Asks for a clean stop.
+    pub(crate) fn begin_stop(&mut self) {
+        self.stop_wanted = true;
+    }
+
+    fn step(&mut self, wait: Duration) -> Result<()> {
+        self.take_reports();
+        let now = self.shared.clock.monotonic();
+        self.check_threads();
+        if (self.stop_wanted || self.failure.is_some())
+            && !matches!(self.phase, Phase::Stopping(_) | Phase::Leaving | Phase::Stopped)
+        {
+            self.stop_workers();
+        }
+        if self.is_stopped() {
+            return Ok(());
+        }
+        match self.member.step(now, &mut self.leader, wait) {
+            Ok(events) => events.into_iter().for_each(|event| self.take_event(event)),
+            Err(error) => {
+                let error = group_error(&self.shared, error);
+                self.failure.get_or_insert(error);
+                if matches!(self.phase, Phase::Leaving) {
+                    self.phase = Phase::Stopped;
+                }
+            }
+        }
+        self.look_whether_caught_up(now);
+        Ok(())
+    }
+
+    fn take_event(&mut self, event: MemberEvent) {
+        match event {
+            MemberEvent::Prepare { reason } => {
+                tracing::info!(reason, "rebalance: committing before the join");
+                if matches!(self.phase, Phase::Stopping(_) | Phase::Leaving) {
+                    self.member.ready_to_join();
+                    return;
+                }
+                let awaited = self.tell_all(|| Command::Prepare);
+                self.phase = Phase::Preparing(awaited);
+                self.settle();
+            }
+            MemberEvent::Assigned {
+                generation,
+                membership,
+                assignment,
+                leader,
+            } => {
+                if !matches!(self.phase, Phase::Stopping(_) | Phase::Leaving) {
+                    self.install(generation, &membership, &assignment, leader);
+                }
+            }
+            MemberEvent::Lost { reason } => {
+                tracing::warn!(reason, "the group went on without this member: its tasks are dropped");
+                if !matches!(self.phase, Phase::Stopping(_) | Phase::Leaving) {
+                    self.drop_all();
+                }
+            }
+            MemberEvent::Fenced { reason } => {
+                let error = Error::new(
+                    Code::F001,
+                    format!(
+                        "{reason}. Two processes use the same group.instance.id: give each its own, or stop the other one"
+                    ),
+                );
+                self.failure.get_or_insert(error);
+            }
+            MemberEvent::Left { confirmed } => {
+                if !confirmed {
+                    tracing::warn!(
+                        "the coordinator did not confirm that this member left: the group waits for its session time-out"
+                    );
+                }
+                self.phase = Phase::Stopped;
+            }
+        }
+    }
+
+    fn install(&mut self, generation: i32, membership: &GroupMembership, assignment: &[u8], leads: bool) {
+        let assignment = match Assignment::decode(assignment) {
+            Ok(assignment) => assignment,
+            Err(error) => {
+                self.failure.get_or_insert(Error::new(
+                    Code::G001,
+                    format!("the group's leader sent what cannot be read: {error}"),
+                ));
+                return;
+            }
+        };
+        if let Some(failure) = &assignment.failure {
+            self.failure
+                .get_or_insert(assignment_error(failure.code, &failure.message));
+            return;
+        }
+        let gave_up = !self.leader.owned.is_subset(&assignment.active);
+        tracing::info!(
+            target: "millrace::event",
+            event = "assigned",
+            generation,
+            leads,
+            active = ?names(&assignment.active),
+            members = assignment.group.members,
+            followup = assignment.followup,
+            "assignment"
+        );
+        self.leader.owned.clone_from(&assignment.active);
+        self.member.hurry(assignment.followup);
+        self.spread(&assignment.active);
+        let mut awaited = 0;
+        for worker in &self.workers {
+            let command = Command::Install {
+                tasks: worker.tasks.clone(),
+                membership: membership.clone(),
+            };
+            awaited += usize::from(worker.inbox.send(command).is_ok());
+        }
+        self.phase = Phase::Installing { awaited, gave_up };
+        self.settle();
+    }
+
+    /// Tasks stay with their workers; new ones go to the worker with the fewest.
+    fn spread(&mut self, active: &BTreeSet<TaskId>) {
+        for worker in &mut self.workers {
+            worker.tasks.retain(|task| active.contains(task));
+        }
+        let placed: BTreeSet<TaskId> = self
+            .workers
+            .iter()
+            .flat_map(|worker| worker.tasks.iter().copied())
+            .collect();
+        for task in active.difference(&placed) {
+            let worker = self
+                .workers
+                .iter_mut()
+                .min_by_key(|worker| worker.tasks.len())
+                .expect("there is a worker");
+            worker.tasks.insert(*task);
+        }
+    }
+
+    fn drop_all(&mut self) {
+        self.leader.owned.clear();
+        for worker in &mut self.workers {
+            worker.tasks.clear();
+        }
+        let awaited = self.tell_all(|| Command::Drop);
+        self.phase = Phase::Dropping(awaited);
+        self.settle();
+    }
+
+    fn stop_workers(&mut self) {
+        let awaited = self.tell_all(|| Command::Stop);
+        self.phase = Phase::Stopping(awaited);
+        self.settle();
+    }
+
+    fn tell_all(&self, command: impl Fn() -> Command) -> usize {
+        self.workers
+            .iter()
+            .filter(|worker| !worker.stopped && worker.inbox.send(command()).is_ok())
+            .count()
+    }
+
+    fn take_reports(&mut self) {
+        while let Ok((index, report)) = self.reports.try_recv() {
+            match (report, &mut self.phase) {
+                (Report::Prepared, Phase::Preparing(awaited))
+                | (Report::Dropped, Phase::Dropping(awaited))
+                | (Report::Installed, Phase::Installing { awaited, .. }) => *awaited = awaited.saturating_sub(1),
+                (Report::Prepared | Report::Dropped | Report::Installed, _) => {}
+                (Report::Stopped, phase) => {
+                    self.workers[index].stopped = true;
+                    if let Phase::Stopping(awaited) = phase {
+                        *awaited = awaited.saturating_sub(1);
+                    }
+                }
+                (Report::Failed(error), phase) => {
+                    self.workers[index].stopped = true;
+                    if let Phase::Stopping(awaited) = phase {
+                        *awaited = awaited.saturating_sub(1);
+                    }
+                    self.failure.get_or_insert(error);
+                }
+                (Report::Rejoin(reason), _) => {
+                    self.leader.owned.clear();
+                    self.leader.rejoins += 1;
+                    for worker in &mut self.workers {
+                        worker.tasks.clear();
+                    }
+                    self.member.rejoin(reason);
+                }
+            }
+        }
+        self.settle();
+    }
+
+    /// Goes on when all awaited answers are in.
+    fn settle(&mut self) {
+        match self.phase {
+            Phase::Preparing(0) => {
+                self.phase = Phase::Steady;
+                self.member.ready_to_join();
+            }
+            Phase::Installing { awaited: 0, gave_up } => {
+                self.phase = Phase::Steady;
+                if gave_up {
+                    self.leader.rejoins += 1;
+                    self.member.rejoin("gave tasks up");
+                }
+            }
+            Phase::Dropping(0) => self.phase = Phase::Steady,
+            Phase::Stopping(0) => {
+                // A static member keeps its place: it comes back before its session is over, or somebody takes its tasks then.
+                if self.shared.config.group_instance_id.is_some() || self.member.membership().is_none() {
+                    self.phase = Phase::Stopped;
+                } else {
+                    self.phase = Phase::Leaving;
+                    let now = self.shared.clock.monotonic();
+                    self.member.leave(now, "the process stops");
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A worker thread that ended without a word has panicked.
+    fn check_threads(&mut self) {
+        for worker in &mut self.workers {
+            if let Some(thread) = &worker.thread
+                && thread.is_finished()
+                && !worker.stopped
+                && self.reports.is_empty()
+            {
+                worker.stopped = true;
+                self.failure.get_or_insert(Error::new(
+                    Code::X001,
+                    "a worker panicked: this is a defect of Millrace, please report it",
+                ));
+            }
+        }
+    }
+
+    fn look_whether_caught_up(&mut self, now: Duration) {
+        if !self.shared.until_caught_up
+            || now < self.next_look
+            || !matches!(self.phase, Phase::Steady)
+            || self.stop_wanted
+        {
+            return;
+        }
+        self.next_look = now + CAUGHT_UP_EVERY;
+        let (layout, timeout) = (&self.shared.layout, self.shared.call_timeout());
+        let looked = match &mut self.caught_up {
+            None => CaughtUp::now(layout, self.admin.as_mut(), timeout).map(|noted| {
+                self.caught_up = Some(noted);
+                false
+            }),
+            // The repartition topics exist once there was an assignment.
+            Some(_) if self.member.membership().is_none() => Ok(false),
+            Some(noted) => noted.reached(layout, self.admin.as_mut(), self.offsets.as_mut(), timeout),
+        };
+        match looked {
+            Ok(true) => {
+                tracing::info!(target: "millrace::event", event = "caught-up", "everything is processed and committed");
+                self.stop_wanted = true;
+            }
+            Ok(false) => {}
+            Err(error) => tracing::warn!(%error, "whether everything is processed cannot be told yet"),
+        }
+    }
+}
+
+fn names(tasks: &BTreeSet<TaskId>) -> Vec<String> {
+    tasks.iter().map(ToString::to_string).collect()
+}
+
+fn assignment_error(code: FailureCode, message: &str) -> Error {
+    // The leader's text may carry its own code; the member repeats it.
+    if let Some((code, rest)) = message.split_once(": ")
+        && let Some(code) = Code::ALL.into_iter().find(|known| known.to_string() == code)
+    {
+        return Error::new(code, rest);
+    }
+    let code = match code {
+        FailureCode::Topics => Code::T003,
+        FailureCode::Plan => Code::G002,
+        FailureCode::Foreign => Code::G001,
+        FailureCode::Assign | FailureCode::Shutdown | FailureCode::Other(_) => Code::K004,
+    };
+    Error::new(code, message)
+}
+
+fn group_error(shared: &Shared, error: millrace_kafka::Error) -> Error {
+    let foreign = error.kind() == millrace_kafka::ErrorKind::Fenced;
+    let error = Error::from(error);
+    if foreign {
+        Error::new(
+            Code::G001,
+            format!("group {}: {}", shared.layout.application_id, error.message()),
+        )
+    } else {
+        error
+    }
+}
+
+/// What makes two plans the same for their tasks: parts, stores and topics, not what functions compute.
+fn fingerprint(shared: &Shared) -> Vec<u8> {
+    use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+    let mut hasher = DefaultHasher::new();
+    for (number, part) in &shared.layout.parts {
+        number.hash(&mut hasher);
+        part.inputs.iter().for_each(|input| input.topic.hash(&mut hasher));
+        for store in &part.stores {
+            store.config.name.hash(&mut hasher);
+            format!("{:?}", store.config.kind).hash(&mut hasher);
+        }
+        part.outputs.iter().for_each(|(_, topic)| topic.hash(&mut hasher));
+    }
+    hasher.finish().to_be_bytes().to_vec()
+}

@@ -1,0 +1,91 @@
+//! Who this process is: an id that lives on its volume, and a lock that keeps a second process off it.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::Path;
+
+use uuid::Uuid;
+
+use crate::{Code, Error, Result};
+
+/// The process id of a volume, held as long as the process runs.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    id: Uuid,
+    _lock: Option<File>,
+}
+
+impl Identity {
+    /// An id for this run alone, on no volume.
+    pub(crate) fn transient(id: Uuid) -> Self {
+        Self { id, _lock: None }
+    }
+
+    /// Reads the id from `<dir>/millrace-process`, or makes one; the file is locked against other processes.
+    pub(crate) fn on_volume(dir: &Path) -> Result<Self> {
+        let io = |what: &str, error: &std::io::Error| {
+            Error::new(
+                Code::S003,
+                format!(
+                    "{what} {}: {error}; check state.dir, its space and its permissions",
+                    dir.display()
+                ),
+            )
+        };
+        std::fs::create_dir_all(dir).map_err(|error| io("cannot create", &error))?;
+        let path = dir.join("millrace-process");
+        let opened = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path);
+        let mut file = opened.map_err(|error| io("cannot open millrace-process in", &error))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(Error::new(
+                    Code::S001,
+                    format!(
+                        "{} is in use by another process of this application: give each process a state.dir of its own",
+                        dir.display()
+                    ),
+                ));
+            }
+            Err(TryLockError::Error(error)) => return Err(io("cannot lock millrace-process in", &error)),
+        }
+        let mut text = String::new();
+        file.read_to_string(&mut text)
+            .map_err(|error| io("cannot read millrace-process in", &error))?;
+        if let Ok(id) = text.trim().parse() {
+            return Ok(Self { id, _lock: Some(file) });
+        }
+        let id = Uuid::new_v4();
+        let written = file
+            .set_len(0)
+            .and_then(|()| file.seek(SeekFrom::Start(0)))
+            .and_then(|_| file.write_all(format!("{id}\n").as_bytes()))
+            .and_then(|()| file.sync_all());
+        written.map_err(|error| io("cannot write millrace-process in", &error))?;
+        Ok(Self { id, _lock: Some(file) })
+    }
+
+    pub(crate) fn id(&self) -> Uuid {
+        self.id
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_volume_keeps_its_id_and_one_holder() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = Identity::on_volume(dir.path()).unwrap();
+        assert_eq!(Identity::on_volume(dir.path()).unwrap_err().code(), Code::S001);
+        let id = first.id();
+        drop(first);
+        assert_eq!(Identity::on_volume(dir.path()).unwrap().id(), id);
+    }
+}

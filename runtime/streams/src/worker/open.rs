@@ -1,0 +1,406 @@
+//! From an assigned task to a running one: offsets, state, restore, nodes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use millrace_kafka::ErrorKind;
+use millrace_kafka::assignor::TaskId;
+use millrace_kafka::log::{Polled, TopicPartition};
+use millrace_state::StoreIndex;
+use millrace_topology::StartFrom;
+
+use super::{Opening, Shared, Worker};
+use crate::config::TimestampExtractor;
+use crate::node::Wiring;
+use crate::task::{
+    ChangelogSetup, Collector, Logged, OffsetMetadata, Policies, Restoration, StoreSetup, StoreSlot, Task, TaskInput,
+    TaskStores, UNKNOWN_TIME,
+};
+use crate::{Code, Error, Result};
+
+/// Where a task starts.
+pub(super) struct Start {
+    /// First offset and partition time, by input partition.
+    offsets: Vec<(TopicPartition, i64, i64)>,
+    /// What processors keep beside the offsets.
+    processors: BTreeMap<String, i64>,
+    topic_ids: BTreeMap<Arc<str>, [u8; 16]>,
+}
+
+/// The handlers in force; the dead-letter topic is looked up when there is a producer.
+pub(super) fn policies(shared: &Shared) -> Policies {
+    let config = &shared.config;
+    Policies {
+        names: shared
+            .application
+            .plan
+            .nodes
+            .iter()
+            .map(|node| node.name.clone())
+            .collect(),
+        processing: (*shared.application.processing).clone(),
+        default_processing: config.processing_handler,
+        production: config.production_handler,
+        dead_letters: None,
+        always_dead_letter: config.errors_dead_letter_queue_topic_name.is_some(),
+    }
+}
+
+impl Worker {
+    /// Opens what is waiting; tasks whose offsets are still part of an open transaction keep waiting.
+    pub(super) fn open_waiting(&mut self) -> Result<()> {
+        self.open_collector()?;
+        for id in self.waiting.clone() {
+            match self.open(id) {
+                Ok(opening) => {
+                    self.waiting.remove(&id);
+                    self.opening.insert(id, opening);
+                }
+                Err(error) if error.code() == Code::K005 || error.code() == Code::K001 => {
+                    tracing::info!(task = %id, %error, "the task cannot be opened yet");
+                    self.back_off();
+                    return Ok(());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn open_collector(&mut self) -> Result<()> {
+        if self.collector.is_some() {
+            return Ok(());
+        }
+        let mut collector = Collector::open(&self.shared.log, &self.shared.producer(self.index), self.timeout())?;
+        if let Some(topic) = &self.shared.dead_letter_topic {
+            self.policies.dead_letters = Some(collector.output(topic)?);
+        }
+        self.collector = Some(collector);
+        Ok(())
+    }
+
+    fn open(&mut self, id: TaskId) -> Result<Opening> {
+        let shared = Arc::clone(&self.shared);
+        let part = shared.layout.part(id);
+        let mut start = self.start_offsets(id)?;
+        if part.stores.is_empty() {
+            let restoration = Restoration::none(id, Arc::clone(&shared.cluster_id));
+            return Ok(Opening {
+                restoration,
+                db: None,
+                start,
+            });
+        }
+        let configs: Vec<_> = part.stores.iter().map(|store| store.config.clone()).collect();
+        let dir = shared.layout.task_dir(&shared.state_dir, id);
+        let mut db = match shared.volume.open(&dir, &configs) {
+            Err(error) if error.is_damage() => {
+                let aside = shared.volume.set_aside(&dir)?;
+                tracing::warn!(task = %id, %error, aside = %aside.display(), "damaged state is set aside; the task is restored from its changelogs");
+                shared.volume.open(&dir, &configs)?
+            }
+            opened => opened?,
+        };
+        let mut logged = Vec::new();
+        for (index, store) in part.stores.iter().enumerate() {
+            let Some(changelog) = &store.changelog else { continue };
+            let topic_id = self.topic_id(changelog)?;
+            start.topic_ids.insert(Arc::clone(changelog), topic_id);
+            logged.push(Logged {
+                at: StoreIndex(index as u16),
+                store: store.config.name.clone(),
+                changelog: TopicPartition::new(Arc::clone(changelog), id.partition),
+                topic_id,
+                delete_retention_ms: self.delete_retention(changelog)?,
+                stream_time: start
+                    .processors
+                    .get(&OffsetMetadata::stream_time_key(&store.config.name))
+                    .copied(),
+            });
+        }
+        let timeout = self.timeout();
+        let restoration = Restoration::start(
+            id,
+            Arc::clone(&shared.cluster_id),
+            logged,
+            db.as_mut(),
+            self.admin.as_mut(),
+            self.restore_consumer.as_mut(),
+            shared.clock.now_ms(),
+            timeout,
+        )?;
+        Ok(Opening {
+            restoration,
+            db: Some(db),
+            start,
+        })
+    }
+
+    fn topic_id(&mut self, topic: &str) -> Result<[u8; 16]> {
+        let info = self.admin.topics(&[topic], self.shared.call_timeout())?.remove(0);
+        let info = info.ok_or_else(|| Error::new(Code::T005, format!("internal topic {topic} vanished")))?;
+        Ok(*info.id.as_bytes())
+    }
+
+    fn delete_retention(&mut self, topic: &Arc<str>) -> Result<i64> {
+        const DAY_MS: i64 = 86_400_000;
+        if let Some(known) = self.delete_retention.get(topic) {
+            return Ok(*known);
+        }
+        let config = self.admin.topic_config(topic, self.shared.call_timeout())?;
+        let value = config
+            .get("delete.retention.ms")
+            .and_then(|entry| entry.value.parse().ok())
+            .unwrap_or(DAY_MS);
+        self.delete_retention.insert(Arc::clone(topic), value);
+        Ok(value)
+    }
+
+    /// The committed offsets, once no transaction is open on them; elsewhere the start or the end of the topic.
+    fn start_offsets(&mut self, id: TaskId) -> Result<Start> {
+        let timeout = self.timeout();
+        let shared = Arc::clone(&self.shared);
+        let inputs = &shared.layout.part(id).inputs;
+        let names: Vec<&str> = inputs.iter().map(|input| &*input.topic).collect();
+        let infos = self.admin.topics(&names, timeout)?;
+        let mut partitions = Vec::new();
+        let mut policies = Vec::new();
+        for (input, info) in inputs.iter().zip(infos) {
+            let info = info.ok_or_else(|| {
+                Error::new(
+                    Code::T001,
+                    format!(
+                        "input topic {} does not exist: create it, or mend its name",
+                        input.topic
+                    ),
+                )
+            })?;
+            if id.partition < info.partitions {
+                partitions.push(TopicPartition::new(Arc::clone(&input.topic), id.partition));
+                policies.push(if input.internal {
+                    Some(StartFrom::Earliest)
+                } else {
+                    input.start_from
+                });
+            }
+        }
+        let committed = self.offsets.fetch(&partitions, true, timeout)?;
+        let mut start = Start {
+            offsets: Vec::new(),
+            processors: BTreeMap::new(),
+            topic_ids: BTreeMap::new(),
+        };
+        for ((partition, policy), committed) in partitions.into_iter().zip(policies).zip(committed) {
+            let Some(committed) = committed else {
+                let offset = self.first_offset(&partition, policy)?;
+                start.offsets.push((partition, offset, UNKNOWN_TIME));
+                continue;
+            };
+            let metadata = OffsetMetadata::decode(&committed.metadata);
+            for (key, value) in metadata.processors {
+                let known = start.processors.entry(key).or_insert(value);
+                *known = value.max(*known);
+            }
+            start
+                .offsets
+                .push((partition, committed.offset, metadata.partition_time));
+        }
+        Ok(start)
+    }
+
+    fn first_offset(&mut self, partition: &TopicPartition, policy: Option<StartFrom>) -> Result<i64> {
+        let Some(spec) = self.shared.reset_to(policy) else {
+            return Err(Error::new(
+                Code::T006,
+                format!(
+                    "{partition} has no committed offset and auto.offset.reset is none: commit one, or set a reset policy"
+                ),
+            ));
+        };
+        Ok(self.admin.list_offsets(&[(partition.clone(), spec)], self.timeout())?[0])
+    }
+
+    /// Moves the restores on; tasks whose stores are complete start to run.
+    pub(super) fn restore(&mut self, may_wait: bool) -> Result<bool> {
+        if self.opening.is_empty() {
+            return Ok(false);
+        }
+        let reading = self
+            .opening
+            .values()
+            .any(|opening| opening.restoration.partitions().next().is_some());
+        if reading {
+            let timeout = if may_wait && self.running.is_empty() {
+                self.shared.config.poll
+            } else {
+                std::time::Duration::ZERO
+            };
+            let mut polled = Vec::new();
+            self.restore_consumer.poll(timeout, 10_000, &mut polled)?;
+            for event in polled {
+                self.take_restored(event)?;
+            }
+        }
+        let now_ms = self.shared.clock.now_ms();
+        let mut complete = Vec::new();
+        for (id, opening) in &mut self.opening {
+            let done = match opening.db.as_deref_mut() {
+                None => true,
+                Some(db) => opening.restoration.finish(db, self.restore_consumer.as_mut(), now_ms)?,
+            };
+            if done {
+                complete.push(*id);
+            }
+        }
+        for id in complete {
+            let opening = self.opening.remove(&id).expect("just seen");
+            self.start(id, opening)?;
+        }
+        Ok(true)
+    }
+
+    fn take_restored(&mut self, event: Polled) -> Result<()> {
+        let partition = match &event {
+            Polled::Records(batch) => batch.partition().clone(),
+            Polled::End { partition, .. } | Polled::Failed { partition, .. } => partition.clone(),
+        };
+        let opening = self
+            .opening
+            .values_mut()
+            .find(|opening| opening.restoration.partitions().any(|reading| *reading == partition));
+        let Some(Opening {
+            restoration,
+            db: Some(db),
+            ..
+        }) = opening
+        else {
+            return Ok(());
+        };
+        match event {
+            Polled::Records(batch) => {
+                let next = batch.get(batch.len() - 1).offset() + 1;
+                let position = self.restore_consumer.position(&partition).unwrap_or(next).max(next);
+                let count = restoration.take(&batch, position, db.as_mut(), self.shared.clock.now_ms())?;
+                self.metrics.restored.add(count);
+                Ok(())
+            }
+            Polled::End { position, .. } => {
+                restoration.moved(&partition, position);
+                Ok(())
+            }
+            Polled::Failed { error, .. } if error.kind() == ErrorKind::OffsetOutOfRange => {
+                let (admin, consumer) = (self.admin.as_mut(), self.restore_consumer.as_mut());
+                restoration.start_over(&partition, db.as_mut(), admin, consumer, self.shared.call_timeout())
+            }
+            Polled::Failed { error, .. } => Err(error.context(format!("restoring from {partition}")).into()),
+        }
+    }
+
+    /// Wires the task's nodes and starts to read its input.
+    fn start(&mut self, id: TaskId, opening: Opening) -> Result<()> {
+        let shared = Arc::clone(&self.shared);
+        let part = shared.layout.part(id);
+        let plan = &shared.application.plan;
+        let collector = self
+            .collector
+            .as_mut()
+            .ok_or_else(|| super::defect("a task starts without a producer"))?;
+        let Opening { db, start, .. } = opening;
+        let mut setups = Vec::new();
+        let mut slots = BTreeMap::new();
+        for (index, store) in part.stores.iter().enumerate() {
+            slots.insert(store.id, StoreSlot(index as u16));
+            let changelog = match &store.changelog {
+                None => None,
+                Some(topic) => Some(ChangelogSetup {
+                    topic: collector.output(topic)?,
+                    topic_id: start.topic_ids[topic],
+                }),
+            };
+            setups.push(StoreSetup {
+                name: store.config.name.clone(),
+                caching: store.caching,
+                windowed: store.windowed,
+                changelog,
+            });
+        }
+        let mut outputs = BTreeMap::new();
+        for (node, topic) in &part.outputs {
+            outputs.insert(*node, (collector.output(topic)?, Arc::clone(topic)));
+        }
+        let wired = Wiring::wire(plan, &shared.application.nodes, &part.nodes, &slots, &outputs);
+        let stream_times = part
+            .stores
+            .iter()
+            .filter_map(|store| {
+                let time = start
+                    .processors
+                    .get(&OffsetMetadata::stream_time_key(&store.config.name))?;
+                Some((store.config.name.clone(), *time))
+            })
+            .collect();
+        let inputs: Vec<TaskInput> = start
+            .offsets
+            .iter()
+            .map(|(partition, offset, partition_time)| {
+                let input = part
+                    .inputs
+                    .iter()
+                    .find(|input| input.topic == partition.topic)
+                    .expect("offsets are of inputs");
+                TaskInput {
+                    partition: partition.clone(),
+                    reader: wired.sources[&input.node](),
+                    on_error: input.on_error.unwrap_or(shared.config.deserialization_handler),
+                    extractor: extractor(&shared, input.internal),
+                    start: *offset,
+                    partition_time: *partition_time,
+                    internal: input.internal,
+                }
+            })
+            .collect();
+        let partition_count = inputs.len();
+        let mut stores = TaskStores::new(
+            id.partition,
+            Arc::clone(&shared.cluster_id),
+            db,
+            setups,
+            std::rc::Rc::clone(&self.cache),
+            &stream_times,
+        );
+        stores.touch(shared.clock.now_ms());
+        let foreign = start
+            .processors
+            .iter()
+            .filter(|(key, _)| !key.starts_with("stream-time:"))
+            .map(|(key, value)| (key.clone(), *value));
+        let task = Task::new(
+            id,
+            inputs,
+            wired,
+            stores,
+            foreign.collect(),
+            shared.config.max_task_idle,
+        );
+        for partition in task.partitions() {
+            self.by_partition.insert(partition.clone(), id);
+        }
+        let assignment: Vec<_> = start
+            .offsets
+            .into_iter()
+            .map(|(partition, offset, _)| (partition, offset))
+            .collect();
+        self.running.insert(id, task);
+        self.consumer.assign(&assignment)?;
+        tracing::info!(target: "millrace::event", event = "running", task = %id, inputs = partition_count, "task runs");
+        Ok(())
+    }
+}
+
+fn extractor(shared: &Shared, internal: bool) -> TimestampExtractor {
+    if internal {
+        TimestampExtractor::FailOnInvalid
+    } else {
+        shared.config.default_timestamp_extractor
+    }
+}
