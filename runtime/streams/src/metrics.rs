@@ -61,6 +61,8 @@ pub struct TaskMetrics {
     pub restoring: Gauge,
     /// The last commit's duration in microseconds.
     pub commit_micros: Gauge,
+    /// When the worker last began a step: monotonic milliseconds, for the watchdog.
+    pub last_step: Gauge,
     /// The highest stream time of any partition, milliseconds.
     pub stream_time: Gauge,
 }

@@ -20,9 +20,20 @@ impl CaughtUp {
     /// Notes where the input stands now.
     pub(crate) fn now(layout: &Layout, admin: &mut dyn Admin, timeout: Duration) -> Result<Self> {
         let input = partitions(&layout.source_topics(), admin, timeout)?;
+        let starts: Vec<_> = input
+            .iter()
+            .map(|partition| (partition.clone(), OffsetSpec::Earliest))
+            .collect();
+        let starts = admin.list_offsets(&starts, timeout)?;
         let ends = ends(&input, admin, timeout)?;
+        // Where nothing can be read, nothing will be committed.
+        let readable = input
+            .into_iter()
+            .zip(starts)
+            .zip(ends)
+            .filter(|((_, start), end)| start < end);
         Ok(Self {
-            input: input.into_iter().zip(ends).collect(),
+            input: readable.map(|((partition, _), end)| (partition, end)).collect(),
             repartition: Vec::new(),
         })
     }

@@ -11,20 +11,24 @@ use millrace_kafka::group::{Member, MemberEvent, MemberOptions};
 use millrace_kafka::log::{Admin, GroupMembership, Offsets};
 
 use super::caught_up::CaughtUp;
+use super::cleanup::drop_old_state;
 use super::identity::Identity;
 use super::leader::Leader;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, TaskMetrics};
 use crate::worker::{Command, Report, Shared, WorkerParts};
 use crate::{Code, Error, Result};
 
 /// How often the group's commits are compared with the ends, in `--until-caught-up`.
 const CAUGHT_UP_EVERY: Duration = Duration::from_millis(100);
+/// How often old state is looked for.
+const CLEANUP_EVERY: Duration = Duration::from_secs(60);
 /// How long a step waits for the coordinator.
 const GROUP_POLL: Duration = Duration::from_millis(20);
 
 struct WorkerSeat {
     thread: Option<JoinHandle<()>>,
     inbox: Sender<Command>,
+    metrics: Arc<TaskMetrics>,
     tasks: BTreeSet<TaskId>,
     stopped: bool,
 }
@@ -60,6 +64,7 @@ pub(crate) struct Driver {
     offsets: Box<dyn Offsets>,
     caught_up: Option<CaughtUp>,
     next_look: Duration,
+    next_cleanup: Duration,
     stop_wanted: bool,
     failure: Option<Error>,
 }
@@ -95,6 +100,7 @@ impl Driver {
         for index in 0..config.num_stream_threads {
             let (inbox, commands) = unbounded();
             let (shared, outbox, metrics) = (Arc::clone(&shared), outbox.clone(), metrics.worker(index));
+            let seat = Arc::clone(&metrics);
             parts.push(WorkerParts {
                 index,
                 shared,
@@ -105,6 +111,7 @@ impl Driver {
             workers.push(WorkerSeat {
                 thread: None,
                 inbox,
+                metrics: seat,
                 tasks: BTreeSet::new(),
                 stopped: false,
             });
@@ -122,6 +129,7 @@ impl Driver {
             offsets,
             caught_up: None,
             next_look: Duration::ZERO,
+            next_cleanup: CLEANUP_EVERY,
             stop_wanted: false,
             failure: None,
         };
@@ -186,6 +194,8 @@ impl Driver {
         self.take_reports();
         let now = self.shared.clock.monotonic();
         self.check_threads();
+        self.watch_workers(now);
+        self.drop_old_state(now);
         if (self.stop_wanted || self.failure.is_some())
             && !matches!(self.phase, Phase::Stopping(_) | Phase::Leaving | Phase::Stopped)
         {
@@ -362,11 +372,11 @@ impl Driver {
                     self.failure.get_or_insert(error);
                 }
                 (Report::Rejoin(reason), _) => {
-                    self.leader.owned.clear();
-                    self.leader.rejoins += 1;
-                    for worker in &mut self.workers {
-                        worker.tasks.clear();
+                    // The other workers run on: their tasks stay this member's.
+                    for task in std::mem::take(&mut self.workers[index].tasks) {
+                        self.leader.owned.remove(&task);
                     }
+                    self.leader.rejoins += 1;
                     self.member.rejoin(reason);
                 }
             }
@@ -418,6 +428,47 @@ impl Driver {
                 ));
             }
         }
+    }
+
+    /// Heartbeats go on while a worker is stuck; so somebody must look whether it still moves (`max.poll.interval.ms`).
+    fn watch_workers(&mut self, now: Duration) {
+        let limit = self.shared.config.max_poll_interval;
+        for (index, worker) in self
+            .workers
+            .iter_mut()
+            .enumerate()
+            .filter(|(_, worker)| !worker.stopped)
+        {
+            let last = Duration::from_millis(worker.metrics.last_step.get().unsigned_abs());
+            if worker.thread.is_some() && !last.is_zero() && now.saturating_sub(last) > limit {
+                // Not joined: it may never end.
+                worker.thread = None;
+                worker.stopped = true;
+                let message = format!(
+                    "worker {} has not moved for {} s, longer than max.poll.interval.ms: a function, the disk or the cluster holds it. The process ends, so that others take its tasks",
+                    index + 1,
+                    now.saturating_sub(last).as_secs()
+                );
+                self.failure.get_or_insert(Error::new(Code::W001, message));
+                if let Phase::Stopping(awaited) = &mut self.phase {
+                    *awaited = awaited.saturating_sub(1);
+                }
+            }
+        }
+    }
+
+    fn drop_old_state(&mut self, now: Duration) {
+        if now < self.next_cleanup {
+            return;
+        }
+        self.next_cleanup = now + CLEANUP_EVERY;
+        let dir = self.shared.state_dir.join(&self.shared.layout.application_id);
+        drop_old_state(
+            self.shared.volume.as_ref(),
+            &dir,
+            &self.leader.owned,
+            self.shared.config.state_cleanup_delay,
+        );
     }
 
     fn look_whether_caught_up(&mut self, now: Duration) {

@@ -1,6 +1,7 @@
 //! An instance: one process's share of an application. One group member, its workers, and the driver between them.
 
 mod caught_up;
+mod cleanup;
 mod driver;
 mod identity;
 mod leader;

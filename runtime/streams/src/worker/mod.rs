@@ -27,6 +27,9 @@ use crate::metrics::TaskMetrics;
 use crate::task::{CacheBudget, Collector, Fetched, Policies, Restoration, Task, TaskEnvironment, TaskStores};
 use crate::{Application, Code, Error, Result};
 
+/// How long input may be waited for while stores are restored.
+const RESTORE_POLL: Duration = Duration::from_millis(5);
+
 /// What all workers of an instance share.
 pub(crate) struct Shared {
     pub application: Application,
@@ -203,6 +206,19 @@ impl Worker {
 
     /// One round: messages, restores, input, processing, commit. `may_wait`: whether it may wait for input.
     pub(crate) fn step(&mut self, may_wait: bool) -> Result<bool> {
+        self.metrics
+            .last_step
+            .set(self.shared.clock.monotonic().as_millis() as i64);
+        let stepped = self.try_step(may_wait);
+        if stepped.is_err() {
+            // The end: what is open is aborted now, so that nobody waits for its time-out.
+            self.drop_tasks();
+            self.stopped = true;
+        }
+        stepped
+    }
+
+    fn try_step(&mut self, may_wait: bool) -> Result<bool> {
         while let Ok(command) = self.inbox.try_recv() {
             let done = self.obey(command);
             if let Err(error) = done {
@@ -280,10 +296,9 @@ impl Worker {
             Ok(())
         };
         self.close_tasks(&gone, committed.is_ok());
-        committed?;
         let known = self.all_tasks();
         self.waiting.extend(tasks.difference(&known));
-        Ok(())
+        committed
     }
 
     fn work(&mut self, may_wait: bool) -> Result<bool> {
@@ -328,6 +343,11 @@ impl Worker {
     /// How long to wait for input: `poll.ms`, less where a commit is due before.
     fn wait(&self) -> Duration {
         let poll = self.shared.config.poll;
+        let poll = if self.opening.is_empty() {
+            poll
+        } else {
+            poll.min(RESTORE_POLL)
+        };
         if self.running.values().any(Task::is_dirty) && !self.commit_blocked {
             let due = (self.last_commit + self.commit_interval(true)).saturating_sub(self.shared.clock.monotonic());
             return poll.min(due);

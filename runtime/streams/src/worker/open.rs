@@ -229,6 +229,7 @@ impl Worker {
             .opening
             .values()
             .any(|opening| opening.restoration.partitions().next().is_some());
+        let mut progress = false;
         if reading {
             let timeout = if may_wait && self.running.is_empty() {
                 self.shared.config.poll
@@ -237,6 +238,7 @@ impl Worker {
             };
             let mut polled = Vec::new();
             self.restore_consumer.poll(timeout, 10_000, &mut polled)?;
+            progress = !polled.is_empty();
             for event in polled {
                 self.take_restored(event)?;
             }
@@ -255,8 +257,9 @@ impl Worker {
         for id in complete {
             let opening = self.opening.remove(&id).expect("just seen");
             self.start(id, opening)?;
+            progress = true;
         }
-        Ok(true)
+        Ok(progress)
     }
 
     fn take_restored(&mut self, event: Polled) -> Result<()> {
