@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use millrace_kafka::ErrorKind;
 use millrace_kafka::log::*;
 use millrace_kafka::real::KafkaLog;
 
@@ -53,6 +54,8 @@ impl Member {
                     self.generation = joined.generation;
                     return joined;
                 }
+                // The coordinator of a young broker is still loading: what a member does about it, too, is to ask again.
+                Response::Lost(error) if error.kind() == ErrorKind::Retriable => self.ask_to_join(metadata),
                 Response::Join(Err(error)) if error.code == 79 => {
                     self.id = error.member_id.expect("MEMBER_ID_REQUIRED carries the id");
                     self.ask_to_join(metadata);

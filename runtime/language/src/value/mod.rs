@@ -1,7 +1,7 @@
 //! What flows along the edges of an application that comes from a manifest.
 //!
 //! A [`Value`] is cheap to clone: text and bytes share their buffer, lists and maps are behind an `Arc`, and a JSON document stays
-//! the bytes that it was read from ([`JsonDoc`](crate::json::JsonDoc)) until somebody asks for a field. Nothing here locks or waits;
+//! the bytes that it was read from ([`JsonDoc`]) until somebody asks for a field. Nothing here locks or waits;
 //! the record path runs through this module.
 //!
 //! The types are CEL's, without `uint`. Maps have text keys and keep the order in which their fields were given, because that
