@@ -158,11 +158,8 @@ impl Driver {
         self.finish()
     }
 
-    /// One round, without waiting. The workers' failures come in by `failure`.
-    pub(crate) fn step_once(&mut self, failure: Option<Error>) -> Result<()> {
-        if let Some(failure) = failure {
-            self.failure.get_or_insert(failure);
-        }
+    /// One round, without waiting.
+    pub(crate) fn step_once(&mut self) -> Result<()> {
         self.step(Duration::ZERO)?;
         if self.is_stopped() { self.finish() } else { Ok(()) }
     }

@@ -24,7 +24,7 @@ use self::topics::Topics;
 use crate::config::{ProcessingGuarantee, StreamsConfig};
 use crate::layout::Layout;
 use crate::metrics::Metrics;
-use crate::worker::{Shared, Worker, WorkerParts};
+use crate::worker::{Report, Shared, Worker, WorkerParts};
 use crate::{Application, Code, Error, Result};
 
 /// How an instance is run.
@@ -166,14 +166,14 @@ impl Instance {
         for parts in self.parts.drain(..) {
             self.workers.push(Worker::new(parts)?);
         }
-        let (mut progress, mut failure) = (false, None);
+        let mut progress = false;
         for worker in self.workers.iter_mut().filter(|worker| !worker.is_stopped()) {
             match worker.step(false) {
                 Ok(moved) => progress |= moved,
-                Err(error) => failure = Some(error),
+                Err(error) => worker.report(Report::Failed(error)),
             }
         }
-        self.driver.step_once(failure)?;
+        self.driver.step_once()?;
         Ok(progress)
     }
 

@@ -237,7 +237,8 @@ impl Worker {
         }
     }
 
-    fn report(&self, report: Report) {
+    /// Tells the driver.
+    pub(crate) fn report(&self, report: Report) {
         // The driver may be gone already; then nobody is left to tell.
         let _ = self.outbox.send((self.index, report));
     }
