@@ -1,6 +1,16 @@
-//! The `millrace` binary.
-#![allow(dead_code)]
+//! The `millrace` binary: from a manifest to a running application.
 
+mod bind;
+mod checked;
+mod cli;
+mod failure;
+mod feed;
+mod log;
 mod manifest;
+mod signals;
+mod view;
+mod volume;
 
-fn main() {}
+fn main() {
+    std::process::exit(cli::main());
+}

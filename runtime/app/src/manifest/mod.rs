@@ -35,7 +35,7 @@ pub struct Document {
 }
 
 /// Reads a file, `-` for standard input.
-pub fn read_file(file: &str) -> Result<String, Problem> {
+pub fn read_file(file: &str) -> Result<String, Vec<Problem>> {
     let text = if file == "-" {
         let mut text = String::new();
         std::io::stdin().read_to_string(&mut text).map(|_| text)
@@ -44,7 +44,7 @@ pub fn read_file(file: &str) -> Result<String, Problem> {
     };
     text.map_err(|error| {
         let problem = Problem::nowhere(file, "unreadable", format!("cannot be read: {error}"));
-        problem.hint(Some("give the path of a manifest, or - for standard input".to_owned()))
+        vec![problem.hint(Some("give the path of a manifest, or - for standard input".to_owned()))]
     })
 }
 

@@ -126,15 +126,17 @@ impl Source {
             span.end_column
         };
         let width = end.min(length + 1).saturating_sub(span.column).max(1);
+        // Past the end there is nothing to show.
+        let excerpt = (!line.trim().is_empty()).then_some(Excerpt {
+            line,
+            column: span.column,
+            width,
+        });
         Problem {
             line: span.line,
             column: span.column,
             path: path.to_owned(),
-            excerpt: Some(Excerpt {
-                line,
-                column: span.column,
-                width,
-            }),
+            excerpt,
             ..Problem::nowhere(&self.file, code, message)
         }
     }

@@ -14,7 +14,7 @@ const HEAD: &str = "apiVersion: millrace.dev/v1alpha1\nkind: StreamApp\nmetadata
 fn a_manifest_is_json_after_kubectls_reading() {
     let text = format!(
         "kind: ConfigMap\n---\n{HEAD}spec: &spec\n  kafka: {{bootstrapServers: \"k:9092\"}}\n  replicas: 0x2\n  config: {{enable: on, \
-         size: 1_024, note: 'yes'}}\n  topology:\n    a: &a {{x: 1, y2: [~]}}\n    b: {{<<: *a, x: 2}}\n    on: *a\n---\n# nothing\n"
+         size: 1_024, note: 'yes'}}\n  topology:\n    a: &a {{x: 1, y2: [~]}}\n    b: {{<<: *a, x: 2}}\n    1: *a\n---\n# nothing\n"
     );
     let manifest = parse("app.yaml", &text).unwrap();
     assert_eq!(manifest.app.spec.replicas(), 2);
@@ -27,7 +27,7 @@ fn a_manifest_is_json_after_kubectls_reading() {
         ),
         ("true", "1024", "yes")
     );
-    let due = json!({"a": {"x": 1, "y2": [null]}, "b": {"x": 2, "y2": [null]}, "true": {"x": 1, "y2": [null]}});
+    let due = json!({"a": {"x": 1, "y2": [null]}, "b": {"x": 2, "y2": [null]}, "1": {"x": 1, "y2": [null]}});
     assert_eq!(manifest.app.spec.topology, due);
 }
 
@@ -44,8 +44,6 @@ fn what_is_no_yaml_is_shown() {
         &format!("{HEAD}spec:\n  kafka: [\n"),
         &expect![[r#"
             app.yaml:6:1: error: this is no YAML: while parsing a node, did not find expected node content [yaml]
-                6 | 
-                  | ^
         "#]],
     );
     refused(
@@ -75,7 +73,7 @@ fn what_is_no_yaml_is_shown() {
 fn duplicate_keys_and_tags_are_refused() {
     refused(
         &format!(
-            "{HEAD}spec:\n  kafka: {{bootstrapServers: k}}\n  topology:\n    filter: !value.open\n    gauge: .inf\n  kafka: 1\n"
+            "{HEAD}spec:\n  kafka: {{bootstrapServers: k}}\n  topology:\n    filter: !value.open\n    gauge: .inf\n    on: 1\n  kafka: 1\n"
         ),
         &expect![[r#"
             app.yaml:7:13: error: !value.open is a tag in YAML, not part of the text [yaml]
@@ -85,8 +83,12 @@ fn duplicate_keys_and_tags_are_refused() {
             app.yaml:8:12: error: .inf is a number that JSON, and so Kubernetes, cannot hold [yaml]
                 8 |     gauge: .inf
                   |            ^^^^
-            app.yaml:9:3: error: the key kafka is here twice: first in line 5 [yaml]
-                9 |   kafka: 1
+            app.yaml:9:5: error: YAML reads this key as the boolean true [yaml]
+                9 |     on: 1
+                  |     ^^
+                  = put it in quotes, or choose another name
+            app.yaml:10:3: error: the key kafka is here twice: first in line 5 [yaml]
+               10 |   kafka: 1
                   |   ^^^^^
         "#]],
     );

@@ -223,7 +223,13 @@ impl<'a> Reader<'a> {
                     self.mistakes.push(Mistake::new(span, "a key must be text"));
                     continue;
                 }
-                // As kubectl: `on: 1` is the key "true".
+                // kubectl would make "true" of it: nobody means that.
+                Kind::Scalar(Value::Bool(read), _) => {
+                    let mistake = Mistake::new(span, format!("YAML reads this key as the boolean {read}"));
+                    self.mistakes
+                        .push(mistake.hint("put it in quotes, or choose another name"));
+                    continue;
+                }
                 Kind::Scalar(other, _) => other.to_string(),
             };
             match entries.iter().find(|entry| entry.key == key) {

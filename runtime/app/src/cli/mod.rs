@@ -1,0 +1,110 @@
+//! The command line.
+
+mod describe;
+mod dev;
+mod run;
+#[cfg(test)]
+mod tests;
+mod validate;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::checked::Overrides;
+use crate::failure::Failure;
+use crate::log::{self, LogFormat};
+
+/// Stateful stream processing on Kafka, from one manifest.
+///
+/// Exit codes: 0 done, 2 usage, 3 manifest or configuration, 4 Kafka, 5 topics, 6 fenced, 7 state, 8 a record with the handler
+/// fail, 70 a defect of Millrace.
+#[derive(Debug, Parser)]
+#[command(name = "millrace", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    log: LogArgs,
+}
+
+/// What to log, and how.
+#[derive(Clone, Debug, Args)]
+struct LogArgs {
+    /// How the log on standard error is written
+    #[arg(long, global = true, value_enum, default_value_t)]
+    log_format: LogFormat,
+    /// What is logged: error, warn, info, debug, trace, or a filter as info,millrace=debug [default: info; dev: error]
+    #[arg(long, global = true, value_name = "LEVEL")]
+    log_level: Option<String>,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the application of a manifest on Kafka
+    Run(run::RunArgs),
+    /// Run the application of a manifest on a log in this process, with a live view
+    Dev(dev::DevArgs),
+    /// Check manifests and show every problem at its line
+    Validate(validate::ValidateArgs),
+    /// Show an application's topology
+    Describe(describe::DescribeArgs),
+}
+
+/// What overrides the manifest.
+#[derive(Clone, Debug, Default, Args)]
+struct OverrideArgs {
+    /// Keep state here (state.dir)
+    #[arg(long, value_name = "DIR")]
+    state_dir: Option<String>,
+    /// Set a configuration property over the manifest's; repeat it for more
+    #[arg(long = "config", value_name = "KEY=VALUE", value_parser = key_value)]
+    config: Vec<(String, String)>,
+}
+
+impl OverrideArgs {
+    fn overrides(&self) -> Overrides {
+        Overrides {
+            bootstrap_servers: None,
+            state_dir: self.state_dir.clone(),
+            config: self.config.clone(),
+        }
+    }
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.to_owned())),
+        _ => Err("give it as KEY=VALUE".to_owned()),
+    }
+}
+
+/// Runs the program; the exit code.
+#[must_use]
+pub fn main() -> i32 {
+    let cli = Cli::parse();
+    let level = match (&cli.log.log_level, &cli.command) {
+        (Some(level), _) => level.as_str(),
+        (None, Command::Run(_)) => "info",
+        // Bad records are counted and shown by the view.
+        (None, Command::Dev(_)) => "error",
+        (None, Command::Validate(_) | Command::Describe(_)) => "warn",
+    };
+    let result = log::start(cli.log.log_format, level)
+        .map_err(Failure::Usage)
+        .and_then(|()| match cli.command {
+            Command::Run(args) => run::run(&args),
+            Command::Dev(args) => dev::dev(&args),
+            Command::Validate(args) => validate::validate(&args),
+            Command::Describe(args) => describe::describe(&args),
+        });
+    match result {
+        Ok(()) => 0,
+        Err(failure) => {
+            match cli.log.log_format {
+                LogFormat::Text => eprint!("{}", failure.render()),
+                LogFormat::Json => eprint!("{}", failure.json_lines()),
+            }
+            failure.exit_code()
+        }
+    }
+}
