@@ -37,5 +37,5 @@ fmt: setup ## format the code
 lint: setup ## format check, clippy, licences
 	@scripts/lint.sh
 
-docs: setup ## API documentation and the guides' links
+docs: build ## API documentation, the guides' links, and what the guides show
 	@scripts/docs.sh
