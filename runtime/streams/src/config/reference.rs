@@ -9,10 +9,10 @@ use super::streams_table::STREAMS;
 const INTRODUCTION: &str = "\
 # Configuration
 
-<!-- Written from the tables in runtime/streams/src/config by its test: `UPDATE_EXPECT=1 cargo test --release -p millrace config`. -->
+<!-- Written from the tables in runtime/streams/src/config by its test: `UPDATE_EXPECT=1 cargo test --release --workspace --lib config`. -->
 
-Properties carry Kafka Streams' names, in a manifest's `spec.config`, in `application.properties` (there also behind
-`spring.kafka.streams.properties.`) and on the command line. The client prefixes `consumer.`, `main.consumer.`, `restore.consumer.`,
+Properties carry Kafka Streams' names, in a manifest's `spec.config` (there also behind `spring.kafka.streams.properties.`) and on
+the command line (`--config`). The client prefixes `consumer.`, `main.consumer.`, `restore.consumer.`,
 `producer.`, `admin.` and `topic.` work as in Kafka Streams: the longer one wins, and a client property without prefix goes to every
 client that knows it. Properties that end in `.ms` also take `250ms`, `30s`, `5m`, `1h`, `7d`.
 
