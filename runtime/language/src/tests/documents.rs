@@ -43,8 +43,12 @@ fn the_examples_compile() {
     for entry in std::fs::read_dir(project().join("examples")).unwrap() {
         let path = entry.unwrap().path();
         if path.extension().is_some_and(|extension| extension == "yaml") {
-            found += 1;
             let manifest = yaml::parse(&std::fs::read_to_string(&path).unwrap()).unwrap();
+            // Feeds of `millrace dev` lie beside the manifests.
+            if manifest["kind"] != "StreamApp" {
+                continue;
+            }
+            found += 1;
             let topology: &Value = &manifest["spec"]["topology"];
             if let Err(wrong) = compile(topology, &CompileOptions::default()) {
                 panic!("{}\n{}", path.display(), wrong.render());
