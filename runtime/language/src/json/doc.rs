@@ -82,9 +82,8 @@ impl JsonDoc {
     pub fn decode(bytes: Bytes, shape: &Shape) -> Result<Self, JsonError> {
         let mut slots = shape.slots();
         let raw = match scan(&bytes, shape, &mut slots)? {
-            Some(value) if value == (0..bytes.len()) => bytes,
-            Some(value) => bytes.slice(value),
-            None => Bytes::from_static(b"null"),
+            value if value == (0..bytes.len()) => bytes,
+            value => bytes.slice(value),
         };
         Ok(JsonDoc { raw, slots })
     }

@@ -5,12 +5,11 @@
 //! * Whatever else is asked for is found by a scan of the checked bytes, and strings are unescaped only when they are read.
 //! * A document that is passed on is written as its own bytes.
 //!
-//! What is valid is what Jackson's `ObjectMapper.readTree(byte[])` accepts with default features (2.21), because that is what the
-//! Java applications beside us accept:
+//! What is valid is what Jackson's `ObjectMapper.readTree(byte[])` accepts (2.21) with `FAIL_ON_TRAILING_TOKENS`, because that is what
+//! careful Java applications beside us accept:
 //!
-//! * Only the first value is read; anything after it is ignored. A number or a literal needs an end, though: `1x` and `truex` are
-//!   errors. The ignored rest is not passed on either.
-//! * Input that is empty, or all white space, is Jackson's `MissingNode`, which it writes as `null`: here it is the document `null`.
+//! * The whole record is one JSON value, white space around it aside. Input that is empty, and anything after the value, is an error:
+//!   it would be lost silently otherwise. (Jackson's default ignores the rest, and reads nothing as `MissingNode`.)
 //! * At most 1000 levels of nesting, 1000 digits a number, 50,000 characters a name, 20,000,000 a string.
 //! * A byte order mark of UTF-8 is skipped. Of duplicate keys the last wins, in the place of the first.
 //!

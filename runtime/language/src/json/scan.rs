@@ -34,8 +34,7 @@ pub(super) fn scan(
     bytes: &[u8],
     shape: &Shape,
     slots: &mut Slots,
-) -> Result<Option<std::ops::Range<usize>>, JsonError> {
-    // Bytes that are no UTF-8 matter only if the value reaches that far: what follows it is not looked at.
+) -> Result<std::ops::Range<usize>, JsonError> {
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text.as_bytes(),
         Err(e) => &bytes[..e.valid_up_to()],
@@ -55,17 +54,14 @@ pub(super) fn scan(
         scanner.at = 3;
     }
     scanner.white_space();
-    if scanner.at == text.len() && !scanner.broken_text {
-        return Ok(None);
-    }
     let start = scanner.at;
     scanner.value(Some(shape.root()))?;
-    scanner.root_end(start)?;
     let end = scanner.at;
+    scanner.root_end()?;
     for slot in slots.iter_mut() {
         slot.shift(start as u32);
     }
-    Ok(Some(start..end))
+    Ok(start..end)
 }
 
 struct Scanner<'b, 's> {
@@ -293,18 +289,13 @@ impl<'s> Scanner<'_, 's> {
         Ok(())
     }
 
-    /// What follows the value is ignored, but a number or a word must not run on.
-    fn root_end(&self, start: usize) -> Result<(), JsonError> {
-        let ends = match (self.bytes[start], self.peek()) {
-            (b'{' | b'[' | b'"', _) => true,
-            (_, None) => !self.broken_text,
-            (b't' | b'f' | b'n', Some(b)) => !(b.is_ascii_alphanumeric() || b == b'_' || b == b'$' || b >= 0x80),
-            (_, Some(b)) => matches!(b, b' ' | b'\n' | b'\t' | b'\r'),
-        };
-        if ends {
+    /// Nothing but white space may follow the value: a second value would be lost silently.
+    fn root_end(&mut self) -> Result<(), JsonError> {
+        self.white_space();
+        if self.at == self.bytes.len() && !self.broken_text {
             Ok(())
         } else {
-            Err(self.unexpected("white space after the value"))
+            Err(self.unexpected("the end of the document"))
         }
     }
 
