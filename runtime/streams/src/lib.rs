@@ -5,6 +5,8 @@
 
 mod application;
 pub mod config;
+pub mod driver;
+pub mod dsl;
 mod error;
 mod instance;
 mod layout;

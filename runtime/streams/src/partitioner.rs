@@ -5,7 +5,7 @@
 /// The partition of a key, as Kafka's `BuiltInPartitioner` gives it.
 ///
 /// ```
-/// assert_eq!(millrace::partitioner::partition_for_key(b"21", 4), 2);
+/// assert_eq!(millrace::partitioner::partition_for_key(b"foobar", 4), 2);
 /// ```
 #[must_use]
 pub fn partition_for_key(key: &[u8], partitions: i32) -> i32 {

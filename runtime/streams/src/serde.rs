@@ -3,6 +3,7 @@
 //! Record path: `serialize` appends to the caller's buffer; `deserialize` shares the batch's bytes where it can.
 
 use bytes::Bytes;
+use millrace_topology::FormatName;
 
 use crate::{BoxError, Windowed};
 
@@ -15,6 +16,11 @@ pub trait Serde<T>: Send + Sync + 'static {
     /// The part of a serialised key that decides its partition: all of it, but for windowed keys, which go where their inner key goes.
     fn partition_key<'a>(&self, serialized: &'a [u8]) -> &'a [u8] {
         serialized
+    }
+    /// The format's name in the plan, for people, and for comparing plans: two formats of one name must read each other's bytes. By default
+    /// the name of the serde's type.
+    fn format(&self) -> FormatName {
+        std::any::type_name::<Self>().into()
     }
 }
 
@@ -31,6 +37,10 @@ impl Serde<String> for StringSerde {
         out.extend_from_slice(value.as_bytes());
         Ok(())
     }
+
+    fn format(&self) -> FormatName {
+        "string".into()
+    }
 }
 
 /// Kafka's `LongSerde`: 8 bytes, big endian.
@@ -46,6 +56,10 @@ impl Serde<i64> for LongSerde {
         out.extend_from_slice(&value.to_be_bytes());
         Ok(())
     }
+
+    fn format(&self) -> FormatName {
+        "long".into()
+    }
 }
 
 /// Kafka's `DoubleSerde`: 8 bytes, big endian.
@@ -60,6 +74,10 @@ impl Serde<f64> for DoubleSerde {
     fn serialize(&self, _topic: &str, value: &f64, out: &mut Vec<u8>) -> Result<(), BoxError> {
         out.extend_from_slice(&value.to_be_bytes());
         Ok(())
+    }
+
+    fn format(&self) -> FormatName {
+        "double".into()
     }
 }
 
@@ -80,6 +98,10 @@ impl Serde<Bytes> for BytesSerde {
         out.extend_from_slice(value);
         Ok(())
     }
+
+    fn format(&self) -> FormatName {
+        "bytes".into()
+    }
 }
 
 /// Any serde type as JSON (serde_json).
@@ -93,6 +115,10 @@ impl<T: serde::Serialize + serde::de::DeserializeOwned> Serde<T> for JsonSerde {
 
     fn serialize(&self, _topic: &str, value: &T, out: &mut Vec<u8>) -> Result<(), BoxError> {
         Ok(serde_json::to_writer(out, value)?)
+    }
+
+    fn format(&self) -> FormatName {
+        "json".into()
     }
 }
 
@@ -133,6 +159,10 @@ impl<K, S: Serde<K>> Serde<Windowed<K>> for TimeWindowedSerde<S> {
     fn partition_key<'a>(&self, serialized: &'a [u8]) -> &'a [u8] {
         &serialized[..serialized.len() - 8]
     }
+
+    fn format(&self) -> FormatName {
+        format!("windowed({})", self.inner.format()).into()
+    }
 }
 
 impl<T: 'static, S: Serde<T> + ?Sized> Serde<T> for std::sync::Arc<S> {
@@ -146,6 +176,10 @@ impl<T: 'static, S: Serde<T> + ?Sized> Serde<T> for std::sync::Arc<S> {
 
     fn partition_key<'a>(&self, serialized: &'a [u8]) -> &'a [u8] {
         (**self).partition_key(serialized)
+    }
+
+    fn format(&self) -> FormatName {
+        (**self).format()
     }
 }
 

@@ -1,5 +1,7 @@
 //! The engine on the in-process log: whole instances, stepped by hand.
 
 mod bench;
+mod dsl;
+mod dsl_errors;
 mod harness;
 mod seed;
