@@ -30,11 +30,7 @@ const MAX_NAME: usize = 50_000;
 const MAX_STRING: usize = 20_000_000;
 
 /// Where the first value of the input lies; `None` if there is only white space.
-pub(super) fn scan(
-    bytes: &[u8],
-    shape: &Shape,
-    slots: &mut Slots,
-) -> Result<std::ops::Range<usize>, JsonError> {
+pub(super) fn scan(bytes: &[u8], shape: &Shape, slots: &mut Slots) -> Result<std::ops::Range<usize>, JsonError> {
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text.as_bytes(),
         Err(e) => &bytes[..e.valid_up_to()],

@@ -25,7 +25,7 @@ impl CaughtUp {
             .map(|partition| (partition.clone(), OffsetSpec::Earliest))
             .collect();
         let starts = admin.list_offsets(&starts, timeout)?;
-        let ends = ends(&input, admin, timeout)?;
+        let ends = ends(&input, Isolation::ReadCommitted, admin, timeout)?;
         // Where nothing can be read, nothing will be committed.
         let readable = input
             .into_iter()
@@ -58,15 +58,16 @@ impl CaughtUp {
             }
             self.repartition = partitions(&topics, admin, timeout)?;
         }
+        // High watermarks: a commit is answered before its markers are written, and until then the last stable offset hides what was committed.
         let before: Vec<_> = {
-            let ends = ends(&self.repartition, admin, timeout)?;
+            let ends = ends(&self.repartition, Isolation::ReadUncommitted, admin, timeout)?;
             self.repartition.iter().cloned().zip(ends).collect()
         };
         if !committed_past(&before, offsets, timeout)? {
             return Ok(false);
         }
         // What was processed between the two questions may have written on: then the ends have moved.
-        let after = ends(&self.repartition, admin, timeout)?;
+        let after = ends(&self.repartition, Isolation::ReadUncommitted, admin, timeout)?;
         Ok(before.iter().map(|(_, end)| *end).eq(after))
     }
 }
@@ -83,10 +84,15 @@ fn partitions(topics: &[std::sync::Arc<str>], admin: &mut dyn Admin, timeout: Du
         .collect())
 }
 
-fn ends(partitions: &[TopicPartition], admin: &mut dyn Admin, timeout: Duration) -> Result<Vec<i64>> {
+fn ends(
+    partitions: &[TopicPartition],
+    isolation: Isolation,
+    admin: &mut dyn Admin,
+    timeout: Duration,
+) -> Result<Vec<i64>> {
     let asked: Vec<_> = partitions
         .iter()
-        .map(|partition| (partition.clone(), OffsetSpec::Latest(Isolation::ReadCommitted)))
+        .map(|partition| (partition.clone(), OffsetSpec::Latest(isolation)))
         .collect();
     Ok(admin.list_offsets(&asked, timeout)?)
 }

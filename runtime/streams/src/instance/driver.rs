@@ -38,13 +38,13 @@ enum Phase {
     /// Nothing: the assignment runs.
     Steady,
     /// Workers commit before the join.
-    Preparing(usize),
+    Preparing,
     /// Workers take the assignment over; then a rejoin, if tasks were given up.
-    Installing { awaited: usize, gave_up: bool },
+    Installing { gave_up: bool },
     /// Workers drop their tasks.
-    Dropping(usize),
+    Dropping,
     /// Workers commit and close.
-    Stopping(usize),
+    Stopping,
     /// The member leaves.
     Leaving,
     /// The end.
@@ -67,6 +67,12 @@ pub(crate) struct Driver {
     next_cleanup: Duration,
     stop_wanted: bool,
     failure: Option<Error>,
+    /// Workers whose answer the phase waits for.
+    awaited: BTreeSet<usize>,
+    /// The generation that was installed last.
+    installed: i32,
+    /// Since when state of tasks lies here that run elsewhere.
+    unowned: BTreeMap<TaskId, Duration>,
 }
 
 impl Driver {
@@ -132,6 +138,9 @@ impl Driver {
             next_cleanup: CLEANUP_EVERY,
             stop_wanted: false,
             failure: None,
+            awaited: BTreeSet::new(),
+            installed: -1,
+            unowned: BTreeMap::new(),
         };
         Ok((driver, parts))
     }
@@ -169,10 +178,7 @@ impl Driver {
             if let Some(thread) = worker.thread.take()
                 && thread.join().is_err()
             {
-                self.failure.get_or_insert(Error::new(
-                    Code::X001,
-                    "a worker panicked: this is a defect of Millrace, please report it",
-                ));
+                self.failure.get_or_insert_with(panicked_worker);
             }
         }
         self.failure.take().map_or(Ok(()), Err)
@@ -194,7 +200,7 @@ impl Driver {
         self.watch_workers(now);
         self.drop_old_state(now);
         if (self.stop_wanted || self.failure.is_some())
-            && !matches!(self.phase, Phase::Stopping(_) | Phase::Leaving | Phase::Stopped)
+            && !matches!(self.phase, Phase::Stopping | Phase::Leaving | Phase::Stopped)
         {
             self.stop_workers();
         }
@@ -205,7 +211,7 @@ impl Driver {
             Ok(events) => events.into_iter().for_each(|event| self.take_event(event)),
             Err(error) => {
                 let error = group_error(&self.shared, error);
-                self.failure.get_or_insert(error);
+                self.fail(error);
                 if matches!(self.phase, Phase::Leaving) {
                     self.phase = Phase::Stopped;
                 }
@@ -219,12 +225,12 @@ impl Driver {
         match event {
             MemberEvent::Prepare { reason } => {
                 tracing::info!(reason, "rebalance: committing before the join");
-                if matches!(self.phase, Phase::Stopping(_) | Phase::Leaving) {
+                if matches!(self.phase, Phase::Stopping | Phase::Leaving) {
                     self.member.ready_to_join();
                     return;
                 }
-                let awaited = self.tell_all(|| Command::Prepare);
-                self.phase = Phase::Preparing(awaited);
+                self.tell_all(|_| Command::Prepare);
+                self.phase = Phase::Preparing;
                 self.settle();
             }
             MemberEvent::Assigned {
@@ -233,13 +239,13 @@ impl Driver {
                 assignment,
                 leader,
             } => {
-                if !matches!(self.phase, Phase::Stopping(_) | Phase::Leaving) {
+                if !matches!(self.phase, Phase::Stopping | Phase::Leaving) {
                     self.install(generation, &membership, &assignment, leader);
                 }
             }
             MemberEvent::Lost { reason } => {
                 tracing::warn!(reason, "the group went on without this member: its tasks are dropped");
-                if !matches!(self.phase, Phase::Stopping(_) | Phase::Leaving) {
+                if !matches!(self.phase, Phase::Stopping | Phase::Leaving) {
                     self.drop_all();
                 }
             }
@@ -250,7 +256,7 @@ impl Driver {
                         "{reason}. Two processes use the same group.instance.id: give each its own, or stop the other one"
                     ),
                 );
-                self.failure.get_or_insert(error);
+                self.fail(error);
             }
             MemberEvent::Left { confirmed } => {
                 if !confirmed {
@@ -267,17 +273,12 @@ impl Driver {
         let assignment = match Assignment::decode(assignment) {
             Ok(assignment) => assignment,
             Err(error) => {
-                self.failure.get_or_insert(Error::new(
-                    Code::G001,
-                    format!("the group's leader sent what cannot be read: {error}"),
-                ));
-                return;
+                let message = format!("the group's leader sent what cannot be read: {error}");
+                return self.fail(Error::new(Code::G001, message));
             }
         };
         if let Some(failure) = &assignment.failure {
-            self.failure
-                .get_or_insert(assignment_error(failure.code, &failure.message));
-            return;
+            return self.fail(assignment_error(failure.code, &failure.message));
         }
         let gave_up = !self.leader.owned.is_subset(&assignment.active);
         tracing::info!(
@@ -293,15 +294,12 @@ impl Driver {
         self.leader.owned.clone_from(&assignment.active);
         self.member.hurry(assignment.followup);
         self.spread(&assignment.active);
-        let mut awaited = 0;
-        for worker in &self.workers {
-            let command = Command::Install {
-                tasks: worker.tasks.clone(),
-                membership: membership.clone(),
-            };
-            awaited += usize::from(worker.inbox.send(command).is_ok());
-        }
-        self.phase = Phase::Installing { awaited, gave_up };
+        self.tell_all(|worker| Command::Install {
+            tasks: worker.tasks.clone(),
+            membership: membership.clone(),
+        });
+        self.installed = generation;
+        self.phase = Phase::Installing { gave_up };
         self.settle();
     }
 
@@ -330,45 +328,51 @@ impl Driver {
         for worker in &mut self.workers {
             worker.tasks.clear();
         }
-        let awaited = self.tell_all(|| Command::Drop);
-        self.phase = Phase::Dropping(awaited);
+        self.tell_all(|_| Command::Drop);
+        self.phase = Phase::Dropping;
         self.settle();
     }
 
     fn stop_workers(&mut self) {
-        let awaited = self.tell_all(|| Command::Stop);
-        self.phase = Phase::Stopping(awaited);
+        self.tell_all(|_| Command::Stop);
+        self.phase = Phase::Stopping;
         self.settle();
     }
 
-    fn tell_all(&self, command: impl Fn() -> Command) -> usize {
-        self.workers
+    /// Sends every worker its command; their answers are awaited.
+    fn tell_all(&mut self, command: impl Fn(&WorkerSeat) -> Command) {
+        let told = self
+            .workers
             .iter()
-            .filter(|worker| !worker.stopped && worker.inbox.send(command()).is_ok())
-            .count()
+            .enumerate()
+            .filter(|(_, worker)| !worker.stopped && worker.inbox.send(command(worker)).is_ok());
+        self.awaited = told.map(|(index, _)| index).collect();
+    }
+
+    fn fail(&mut self, error: Error) {
+        self.failure.get_or_insert(error);
+    }
+
+    fn worker_ended(&mut self, index: usize) {
+        self.workers[index].stopped = true;
+        self.awaited.remove(&index);
     }
 
     fn take_reports(&mut self) {
         while let Ok((index, report)) = self.reports.try_recv() {
-            match (report, &mut self.phase) {
-                (Report::Prepared, Phase::Preparing(awaited))
-                | (Report::Dropped, Phase::Dropping(awaited))
-                | (Report::Installed, Phase::Installing { awaited, .. }) => *awaited = awaited.saturating_sub(1),
+            match (report, &self.phase) {
+                (Report::Prepared, Phase::Preparing)
+                | (Report::Dropped, Phase::Dropping)
+                | (Report::Installed, Phase::Installing { .. }) => _ = self.awaited.remove(&index),
                 (Report::Prepared | Report::Dropped | Report::Installed, _) => {}
-                (Report::Stopped, phase) => {
-                    self.workers[index].stopped = true;
-                    if let Phase::Stopping(awaited) = phase {
-                        *awaited = awaited.saturating_sub(1);
-                    }
+                (Report::Stopped, _) => self.worker_ended(index),
+                (Report::Failed(error), _) => {
+                    self.worker_ended(index);
+                    self.fail(error);
                 }
-                (Report::Failed(error), phase) => {
-                    self.workers[index].stopped = true;
-                    if let Phase::Stopping(awaited) = phase {
-                        *awaited = awaited.saturating_sub(1);
-                    }
-                    self.failure.get_or_insert(error);
-                }
-                (Report::Rejoin(reason), _) => {
+                // It was overtaken in an older generation and has its tasks back by a newer installation.
+                (Report::Rejoin { generation, .. }, _) if generation < self.installed => {}
+                (Report::Rejoin { reason, .. }, _) => {
                     // The other workers run on: their tasks stay this member's.
                     for task in std::mem::take(&mut self.workers[index].tasks) {
                         self.leader.owned.remove(&task);
@@ -383,20 +387,23 @@ impl Driver {
 
     /// Goes on when all awaited answers are in.
     fn settle(&mut self) {
+        if !self.awaited.is_empty() {
+            return;
+        }
         match self.phase {
-            Phase::Preparing(0) => {
+            Phase::Preparing => {
                 self.phase = Phase::Steady;
                 self.member.ready_to_join();
             }
-            Phase::Installing { awaited: 0, gave_up } => {
+            Phase::Installing { gave_up } => {
                 self.phase = Phase::Steady;
                 if gave_up {
                     self.leader.rejoins += 1;
                     self.member.rejoin("gave tasks up");
                 }
             }
-            Phase::Dropping(0) => self.phase = Phase::Steady,
-            Phase::Stopping(0) => {
+            Phase::Dropping => self.phase = Phase::Steady,
+            Phase::Stopping => {
                 // A static member keeps its place: it comes back before its session is over, or somebody takes its tasks then.
                 if self.shared.config.group_instance_id.is_some() || self.member.membership().is_none() {
                     self.phase = Phase::Stopped;
@@ -406,65 +413,65 @@ impl Driver {
                     self.member.leave(now, "the process stops");
                 }
             }
-            _ => {}
+            Phase::Steady | Phase::Leaving | Phase::Stopped => {}
         }
     }
 
     /// A worker thread that ended without a word has panicked.
     fn check_threads(&mut self) {
-        for worker in &mut self.workers {
-            if let Some(thread) = &worker.thread
-                && thread.is_finished()
-                && !worker.stopped
-                && self.reports.is_empty()
-            {
-                worker.stopped = true;
-                self.failure.get_or_insert(Error::new(
-                    Code::X001,
-                    "a worker panicked: this is a defect of Millrace, please report it",
-                ));
-            }
+        let silent =
+            |worker: &WorkerSeat| !worker.stopped && worker.thread.as_ref().is_some_and(JoinHandle::is_finished);
+        let panicked: Vec<usize> = (0..self.workers.len())
+            .filter(|index| silent(&self.workers[*index]))
+            .collect();
+        if panicked.is_empty() || !self.reports.is_empty() {
+            return;
         }
+        for index in panicked {
+            self.worker_ended(index);
+            self.fail(panicked_worker());
+        }
+        self.settle();
     }
 
     /// Heartbeats go on while a worker is stuck; so somebody must look whether it still moves (`max.poll.interval.ms`).
     fn watch_workers(&mut self, now: Duration) {
         let limit = self.shared.config.max_poll_interval;
-        for (index, worker) in self
-            .workers
-            .iter_mut()
-            .enumerate()
-            .filter(|(_, worker)| !worker.stopped)
-        {
+        for index in 0..self.workers.len() {
+            let worker = &mut self.workers[index];
             let last = Duration::from_millis(worker.metrics.last_step.get().unsigned_abs());
-            if worker.thread.is_some() && !last.is_zero() && now.saturating_sub(last) > limit {
-                // Not joined: it may never end.
-                worker.thread = None;
-                worker.stopped = true;
-                let message = format!(
-                    "worker {} has not moved for {} s, longer than max.poll.interval.ms: a function, the disk or the cluster holds it. The process ends, so that others take its tasks",
-                    index + 1,
-                    now.saturating_sub(last).as_secs()
-                );
-                self.failure.get_or_insert(Error::new(Code::W001, message));
-                if let Phase::Stopping(awaited) = &mut self.phase {
-                    *awaited = awaited.saturating_sub(1);
-                }
+            let still = now.saturating_sub(last);
+            if worker.stopped || worker.thread.is_none() || last.is_zero() || still <= limit {
+                continue;
             }
+            // Not joined: it may never end.
+            worker.thread = None;
+            self.worker_ended(index);
+            let message = format!(
+                "worker {} has not moved for {} s, longer than max.poll.interval.ms: a function, the disk or the cluster holds it. \
+                 The process ends, so that others take its tasks",
+                index + 1,
+                still.as_secs()
+            );
+            self.fail(Error::new(Code::W001, message));
         }
     }
 
+    /// State is dropped only by a member that stands firm in its group: while it joins, it owns nothing and would drop everything.
     fn drop_old_state(&mut self, now: Duration) {
-        if now < self.next_cleanup {
+        if now < self.next_cleanup || !matches!(self.phase, Phase::Steady) || !self.member.is_stable() {
             return;
         }
         self.next_cleanup = now + CLEANUP_EVERY;
         let dir = self.shared.state_dir.join(&self.shared.layout.application_id);
+        let delay = self.shared.config.state_cleanup_delay;
         drop_old_state(
             self.shared.volume.as_ref(),
             &dir,
             &self.leader.owned,
-            self.shared.config.state_cleanup_delay,
+            &mut self.unowned,
+            now,
+            delay,
         );
     }
 
@@ -500,6 +507,13 @@ impl Driver {
 
 fn names(tasks: &BTreeSet<TaskId>) -> Vec<String> {
     tasks.iter().map(ToString::to_string).collect()
+}
+
+fn panicked_worker() -> Error {
+    Error::new(
+        Code::X001,
+        "a worker panicked: this is a defect of Millrace, please report it",
+    )
 }
 
 fn assignment_error(code: FailureCode, message: &str) -> Error {

@@ -188,6 +188,7 @@ impl<K: Clone + 'static, V: 'static, A: 'static, R: Clone + 'static, W: Keying<K
             }
             self.forward_row(row, context)?;
         }
+        context.stores.release_headers(self.slot);
         Ok(())
     }
 

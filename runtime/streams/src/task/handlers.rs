@@ -66,6 +66,7 @@ impl Policies {
         &self.names[node.0 as usize]
     }
 
+    #[allow(clippy::too_many_arguments)] // all of it is context of the record
     pub(crate) fn unreadable(
         &self,
         site: ErrorSite,
@@ -138,7 +139,7 @@ impl Policies {
         )
     }
 
-    #[allow(clippy::too_many_arguments)]
+    #[allow(clippy::too_many_arguments)] // all of it is context of the record
     fn handle(
         &self,
         kind: &Kind,
@@ -160,7 +161,12 @@ impl Policies {
                     format!("{place}: {message}; and there is no dead-letter topic to put it in"),
                 ));
             };
-            self.dead_letter(topic, kind, message, chain, record, collector)?;
+            let written = self.dead_letter(topic, kind, message, chain, record, collector);
+            written.map_err(|error| {
+                let why = format!("{place}: {message}; and its dead letter cannot be written: {}", error.message());
+                let limit = "for records larger than 1 MiB raise producer.max.request.size, and max.message.bytes of the dead-letter topic";
+                Error::new(error.code(), format!("{why}; {limit}")).recover_by(error.recovery())
+            })?;
             metrics.dead_letters.add(1);
         }
         if on_error == OnError::Fail {

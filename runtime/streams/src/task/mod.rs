@@ -46,6 +46,8 @@ pub(crate) struct TaskInput {
     pub extractor: TimestampExtractor,
     /// The first offset to process.
     pub start: i64,
+    /// Whether `start` itself is progress to commit.
+    pub skipped: bool,
     pub partition_time: i64,
     pub internal: bool,
 }
@@ -72,19 +74,7 @@ impl Task {
         idle: TaskIdle,
     ) -> Self {
         let internal = inputs.iter().map(|input| input.internal).collect();
-        let queues = inputs
-            .into_iter()
-            .map(|input| {
-                PartitionQueue::new(
-                    input.partition,
-                    input.reader,
-                    input.on_error,
-                    input.extractor,
-                    input.start,
-                    input.partition_time,
-                )
-            })
-            .collect();
+        let queues = inputs.into_iter().map(PartitionQueue::new).collect();
         Self {
             id,
             queues,
@@ -237,6 +227,16 @@ impl Task {
     pub(crate) fn committed(&mut self, collector: &Collector, now_ms: i64, bounds: &FlushBounds) -> Result<()> {
         self.queues.iter_mut().for_each(PartitionQueue::set_clean);
         self.stores.apply(collector, now_ms, bounds)
+    }
+
+    /// Notes that its stores stand at the end of their changelogs now.
+    pub(crate) fn touch(&mut self, now_ms: i64) {
+        self.stores.touch(now_ms);
+    }
+
+    /// Starts to flush what lags on disk.
+    pub(crate) fn flush_if_lagging(&mut self, now_ms: i64, bounds: &FlushBounds) -> Result<()> {
+        self.stores.flush_if_lagging(now_ms, bounds)
     }
 
     /// Repartition partitions with the offset below which nothing is needed any more.

@@ -9,11 +9,11 @@ use bytes::Bytes;
 use millrace_kafka::log::{RecordBatch, TopicPartition};
 use millrace_topology::OnError;
 
-use super::Context;
 use super::collector::Collector;
 use super::handlers::{ErrorSite, Policies};
 use super::metadata::UNKNOWN_TIME;
 use super::stores::TaskStores;
+use super::{Context, TaskInput};
 use crate::config::{TaskIdle, TimestampExtractor};
 use crate::metrics::TaskMetrics;
 use crate::node::{InputReader, Loaded};
@@ -60,27 +60,20 @@ pub(super) struct PartitionQueue {
 }
 
 impl PartitionQueue {
-    pub(super) fn new(
-        partition: TopicPartition,
-        reader: Box<dyn InputReader>,
-        on_error: OnError,
-        extractor: TimestampExtractor,
-        start: i64,
-        partition_time: i64,
-    ) -> Self {
+    pub(super) fn new(input: TaskInput) -> Self {
         Self {
-            partition,
-            reader,
-            on_error,
-            extractor,
+            partition: input.partition,
+            reader: input.reader,
+            on_error: input.on_error,
+            extractor: input.extractor,
             batches: VecDeque::new(),
             cursor: 0,
             head: None,
-            partition_time,
-            consumed: start,
+            partition_time: input.partition_time,
+            consumed: input.start,
             records: 0,
             bytes: 0,
-            dirty: false,
+            dirty: input.skipped,
             paused: false,
         }
     }

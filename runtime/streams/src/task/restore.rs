@@ -45,6 +45,7 @@ pub(crate) struct Logged {
 
 impl Restoration {
     /// Checks what is on disk against the changelogs, wipes what cannot be trusted, and starts reading what is missing.
+    #[allow(clippy::too_many_arguments)] // the clients are the worker's, lent for this call
     pub(crate) fn start(
         task: TaskId,
         cluster_id: Arc<str>,

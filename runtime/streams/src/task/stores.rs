@@ -60,9 +60,10 @@ impl Row {
 
     /// The time and the value.
     #[inline]
-    pub(crate) fn split(&self) -> (i64, Bytes) {
+    pub(crate) fn split(mut self) -> (i64, Bytes) {
         let timestamp = i64::from_be_bytes(self.0[..8].try_into().expect("every row starts with its time"));
-        (timestamp, self.0.slice(8..))
+        bytes::Buf::advance(&mut self.0, 8);
+        (timestamp, self.0)
     }
 }
 
@@ -71,6 +72,8 @@ impl Row {
 pub(crate) struct CacheBudget {
     limit: usize,
     used: Cell<usize>,
+    /// Stores with a record cache.
+    stores: Cell<usize>,
 }
 
 impl CacheBudget {
@@ -78,7 +81,14 @@ impl CacheBudget {
         Rc::new(Self {
             limit,
             used: Cell::new(0),
+            stores: Cell::new(0),
         })
+    }
+
+    /// Whether a store that holds `own` bytes has to give some up: the budget is passed, and it holds more than its share. So a store that is
+    /// processed first does not leave the others without a cache.
+    fn must_evict(&self, own: usize) -> bool {
+        self.used.get() > self.limit && own > self.limit / self.stores.get().max(1)
     }
 }
 
@@ -154,7 +164,9 @@ impl TaskStores {
                     counted: 0,
                 }
             })
-            .collect();
+            .collect::<Vec<_>>();
+        let cached = stores.iter().filter(|store: &&LocalStore| store.setup.caching).count();
+        cache.stores.set(cache.stores.get() + cached);
         Self {
             partition,
             cluster_id,
@@ -284,7 +296,7 @@ impl TaskStores {
 
     /// Makes room while the budget is passed: drops clean rows; `true` when an unforwarded one had to go, which the caller forwards.
     pub(crate) fn evict(&mut self, slot: StoreSlot, row: &mut CachedRow) -> bool {
-        while self.cache.used.get() > self.cache.limit {
+        while self.cache.must_evict(self.stores[usize::from(slot.0)].counted) {
             let evicted = self.stores[usize::from(slot.0)].overlay.evict(row);
             self.count(slot);
             match evicted {
@@ -301,13 +313,18 @@ impl TaskStores {
         self.store(slot).overlay.dirty_count()
     }
 
+    /// Forgets the headers of forwarded rows, once no unforwarded row needs any.
+    pub(crate) fn release_headers(&mut self, slot: StoreSlot) {
+        let store = &mut self.stores[usize::from(slot.0)];
+        if store.overlay.dirty_count() == 0 {
+            store.headers.clear();
+        }
+    }
+
     /// The unforwarded row that was written longest ago; it counts as forwarded now.
     pub(crate) fn pop_dirty(&mut self, slot: StoreSlot, row: &mut CachedRow) -> bool {
         let popped = self.stores[usize::from(slot.0)].overlay.pop_dirty(row);
         self.count(slot);
-        if !popped {
-            self.stores[usize::from(slot.0)].headers.clear();
-        }
         popped
     }
 
@@ -353,7 +370,7 @@ impl TaskStores {
         if !self.batch.is_empty() {
             db.apply(&mut self.batch)?;
         }
-        db.flush_if_lagging(now_ms, bounds)?;
+        self.flush_if_lagging(now_ms, bounds)?;
         for index in 0..self.stores.len() {
             self.count(StoreSlot(index as u16));
         }
@@ -378,6 +395,14 @@ impl TaskStores {
         }
     }
 
+    /// Starts to flush what lags on disk by more than the bounds; also for a task that has nothing to commit.
+    pub(crate) fn flush_if_lagging(&mut self, now_ms: i64, bounds: &FlushBounds) -> Result<()> {
+        if let Some(db) = &mut self.db {
+            db.flush_if_lagging(now_ms, bounds)?;
+        }
+        Ok(())
+    }
+
     /// Gives the database back, with what was not committed forgotten.
     pub(crate) fn into_db(mut self) -> Option<Box<dyn TaskStore>> {
         self.db.take()
@@ -388,6 +413,8 @@ impl Drop for TaskStores {
     fn drop(&mut self) {
         let counted: usize = self.stores.iter().map(|store| store.counted).sum();
         self.cache.used.set(self.cache.used.get().saturating_sub(counted));
+        let cached = self.stores.iter().filter(|store| store.setup.caching).count();
+        self.cache.stores.set(self.cache.stores.get().saturating_sub(cached));
     }
 }
 

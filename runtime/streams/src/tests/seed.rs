@@ -94,7 +94,8 @@ pub(super) fn application() -> Application {
     Application::new(builder.build().unwrap(), nodes, BTreeMap::new())
 }
 
-const T: i64 = 1_700_000_100_000 - 1_700_000_100_000 % 300_000;
+/// The start of a window.
+const T: i64 = 1_700_000_100_000;
 
 fn text(records: &[super::harness::Seen]) -> String {
     let line = |(partition, key, value, timestamp): &super::harness::Seen| {

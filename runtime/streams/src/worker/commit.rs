@@ -9,6 +9,7 @@ use crate::Result;
 use crate::config::ProcessingGuarantee;
 use crate::task::{Task, TaskEnvironment};
 
+use super::TOUCH_EVERY;
 use super::clients::uncommitted_bound;
 use super::{Worker, defect};
 
@@ -26,9 +27,9 @@ impl Worker {
         if self.commit_blocked {
             // A rebalance is under way. A transaction that would time out before the assignment comes commits anyway and accepts an abort.
             let half = self.shared.config.transaction_timeout / 2;
-            if !self
+            if self
                 .transaction_since
-                .is_some_and(|since| now.saturating_sub(since) > half)
+                .is_none_or(|since| now.saturating_sub(since) <= half)
                 || self.membership.is_none()
             {
                 return Ok(());
@@ -95,6 +96,17 @@ impl Worker {
         Ok(())
     }
 
+    /// Notes on disk, now and then, that quiet stores stand at the end of their changelogs: else they would count as left behind for longer
+    /// than `delete.retention.ms`, and be rebuilt after a crash.
+    fn touch_tasks(&mut self, now: Duration) {
+        if now.saturating_sub(self.last_touch) < TOUCH_EVERY {
+            return;
+        }
+        self.last_touch = now;
+        let now_ms = self.shared.clock.now_ms();
+        self.running.values_mut().for_each(|task| task.touch(now_ms));
+    }
+
     /// Deletes from repartition topics what is processed and committed (`repartition.purge.interval.ms`).
     pub(super) fn maybe_purge(&mut self) {
         let now = self.shared.clock.monotonic();
@@ -102,6 +114,7 @@ impl Worker {
             return;
         }
         self.last_purge = now;
+        self.touch_tasks(now);
         let mut before = Vec::new();
         for task in self.running.values() {
             task.purgeable(self.consumer.as_ref(), &mut before);

@@ -24,11 +24,21 @@ use millrace_state::{FlushBounds, StateVolume, TaskStore};
 use crate::config::StreamsConfig;
 use crate::layout::Layout;
 use crate::metrics::TaskMetrics;
-use crate::task::{CacheBudget, Collector, Fetched, Policies, Restoration, Task, TaskEnvironment, TaskStores};
+use crate::task::{
+    CacheBudget, Collector, Fetched, Policies, Restoration, Task, TaskEnvironment, TaskStores, UNKNOWN_TIME,
+};
 use crate::{Application, Code, Error, Result};
 
-/// How long input may be waited for while stores are restored.
-const RESTORE_POLL: Duration = Duration::from_millis(5);
+/// How long input may be waited for while stores are restored, or records wait for those of another partition.
+const SHORT_POLL: Duration = Duration::from_millis(5);
+/// Records that a task processes before the next task has its turn.
+const CHUNK: usize = 128;
+/// How long a step may process before it looks at commits and commands again.
+const STEP_TIME: Duration = Duration::from_millis(50);
+/// How often quiet stores note that they missed nothing.
+const TOUCH_EVERY: Duration = Duration::from_secs(600);
+/// How often the stores' lag on disk is looked at.
+const FLUSH_EVERY: Duration = Duration::from_millis(100);
 
 /// What all workers of an instance share.
 pub(crate) struct Shared {
@@ -75,7 +85,12 @@ pub(crate) enum Report {
     /// All tasks are dropped.
     Dropped,
     /// The worker had to drop its tasks by itself: the member should join again.
-    Rejoin(String),
+    Rejoin {
+        /// The generation that it failed in.
+        generation: i32,
+        /// Why, for logs.
+        reason: String,
+    },
     /// The application cannot go on.
     Failed(Error),
     /// Stopped cleanly.
@@ -140,6 +155,10 @@ pub(crate) struct Worker {
     commit_blocked: bool,
     last_commit: Duration,
     last_purge: Duration,
+    last_flush: Duration,
+    last_touch: Duration,
+    /// Records processed in the last step.
+    processed: usize,
     purge_warned: bool,
     transaction_since: Option<Duration>,
     retry_at: Duration,
@@ -190,6 +209,9 @@ impl Worker {
             commit_blocked: true,
             last_commit: now,
             last_purge: now,
+            last_flush: now,
+            last_touch: now,
+            processed: 0,
             purge_warned: false,
             transaction_since: None,
             retry_at: Duration::ZERO,
@@ -264,12 +286,15 @@ impl Worker {
                 Ok(())
             }
             Command::Stop => {
-                let committed = if self.commit_blocked { Ok(()) } else { self.commit() };
-                if let Err(error) = committed {
+                let mut committed = !self.commit_blocked;
+                if committed && let Err(error) = self.commit() {
+                    committed = false;
                     tracing::warn!(%error, "the last commit failed: what it held is done again by whoever takes over");
                 }
-                self.close_tasks(&self.all_tasks(), true);
-                self.collector = None;
+                self.close_tasks(&self.all_tasks(), committed);
+                if let Some(collector) = self.collector.take() {
+                    collector.discard();
+                }
                 self.stopped = true;
                 self.report(Report::Stopped);
                 Ok(())
@@ -311,7 +336,9 @@ impl Worker {
         let polled = self.poll(may_wait && !restored)?;
         let processed = self.process()?;
         self.retries = if processed > 0 { 0 } else { self.retries };
+        self.processed = processed;
         self.maybe_commit()?;
+        self.maybe_flush()?;
         self.maybe_purge();
         self.metrics.running.set(self.running.len() as i64);
         self.metrics
@@ -320,14 +347,31 @@ impl Worker {
         Ok(restored || polled || processed > 0)
     }
 
+    /// Starts to flush stores that lag on disk, those of quiet tasks included.
+    fn maybe_flush(&mut self) -> Result<()> {
+        let now = self.shared.clock.monotonic();
+        if now.saturating_sub(self.last_flush) < FLUSH_EVERY {
+            return Ok(());
+        }
+        self.last_flush = now;
+        let now_ms = self.shared.clock.now_ms();
+        for task in self.running.values_mut() {
+            task.flush_if_lagging(now_ms, &self.shared.flush_bounds)?;
+        }
+        Ok(())
+    }
+
     /// Fetches input, unless enough of it waits already.
     fn poll(&mut self, may_wait: bool) -> Result<bool> {
         let config = &self.shared.config;
         let waiting: usize = self.running.values().map(Task::input_bytes).sum();
         let over_bytes = waiting as u64 > config.input_buffer_max_bytes;
         self.adjust_pauses(over_bytes)?;
-        let idle = !self.running.values().any(Task::has_input);
-        let timeout = if may_wait && idle { self.wait() } else { Duration::ZERO };
+        let timeout = if may_wait && self.processed == 0 {
+            self.wait()
+        } else {
+            Duration::ZERO
+        };
         let mut polled = std::mem::take(&mut self.polled);
         let result = self
             .consumer
@@ -344,11 +388,8 @@ impl Worker {
     /// How long to wait for input: `poll.ms`, less where a commit is due before.
     fn wait(&self) -> Duration {
         let poll = self.shared.config.poll;
-        let poll = if self.opening.is_empty() {
-            poll
-        } else {
-            poll.min(RESTORE_POLL)
-        };
+        let waits = !self.opening.is_empty() || self.running.values().any(Task::has_input);
+        let poll = if waits { poll.min(SHORT_POLL) } else { poll };
         if self.running.values().any(Task::is_dirty) && !self.commit_blocked {
             let due = (self.last_commit + self.commit_interval(true)).saturating_sub(self.shared.clock.monotonic());
             return poll.min(due);
@@ -415,19 +456,27 @@ impl Worker {
             return Ok(0);
         };
         let now = self.shared.clock.monotonic();
+        let until = now + STEP_TIME.min(self.shared.config.commit_interval);
+        let limit = self.shared.config.max_poll_records * self.running.len();
         let fetched = ConsumerEnds(self.consumer.as_ref());
+        let mut environment = TaskEnvironment {
+            collector,
+            policies: &self.policies,
+            metrics: &self.metrics,
+        };
         let mut total = 0;
-        let mut stream_time = self.metrics.stream_time.get();
-        for task in self.running.values_mut() {
-            let mut environment = TaskEnvironment {
-                collector,
-                policies: &self.policies,
-                metrics: &self.metrics,
-            };
-            total += task.process(self.shared.config.max_poll_records, &fetched, now, &mut environment)?;
-            stream_time = stream_time.max(task.stream_time());
+        loop {
+            let before = total;
+            for task in self.running.values_mut() {
+                total += task.process(CHUNK, &fetched, now, &mut environment)?;
+            }
+            if total == before || total >= limit || self.shared.clock.monotonic() >= until {
+                break;
+            }
         }
         if total > 0 {
+            let reached = self.running.values().map(Task::stream_time).max();
+            let stream_time = self.metrics.stream_time.get().max(reached.unwrap_or(UNKNOWN_TIME));
             self.metrics.stream_time.set(stream_time);
             if collector.in_transaction() && self.transaction_since.is_none() {
                 self.transaction_since = Some(now);

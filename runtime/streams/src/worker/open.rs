@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use millrace_kafka::ErrorKind;
 use millrace_kafka::assignor::TaskId;
@@ -11,6 +12,7 @@ use millrace_topology::StartFrom;
 
 use super::{Opening, Shared, Worker};
 use crate::config::TimestampExtractor;
+use crate::error::Recovery;
 use crate::node::Wiring;
 use crate::task::{
     ChangelogSetup, Collector, Logged, OffsetMetadata, Policies, Restoration, StoreSetup, StoreSlot, Task, TaskInput,
@@ -18,10 +20,28 @@ use crate::task::{
 };
 use crate::{Code, Error, Result};
 
+/// How long committed offsets may be waited for in one go.
+const STABLE_OFFSETS_WAIT: Duration = Duration::from_secs(1);
+
+/// A topic of ours that the leader made and this worker's broker has not heard of yet.
+fn unknown_here(topic: &str) -> Error {
+    Error::new(Code::K005, format!("internal topic {topic} is not known yet")).recover_by(Recovery::Revive)
+}
+
+/// Where a partition starts.
+struct StartAt {
+    partition: TopicPartition,
+    /// The first offset to process.
+    offset: i64,
+    /// The partition's time, milliseconds.
+    time: i64,
+    /// Whether the group has committed it already.
+    is_committed: bool,
+}
+
 /// Where a task starts.
 pub(super) struct Start {
-    /// First offset and partition time, by input partition.
-    offsets: Vec<(TopicPartition, i64, i64)>,
+    offsets: Vec<StartAt>,
     /// What processors keep beside the offsets.
     processors: BTreeMap<String, i64>,
     topic_ids: BTreeMap<Arc<str>, [u8; 16]>,
@@ -56,7 +76,8 @@ impl Worker {
                     self.waiting.remove(&id);
                     self.opening.insert(id, opening);
                 }
-                Err(error) if error.code() == Code::K005 || error.code() == Code::K001 => {
+                // The cluster is not ready; or another worker of this process still closes the task (the volume is ours alone).
+                Err(error) if matches!(error.code(), Code::K005 | Code::K001 | Code::S001) => {
                     tracing::info!(task = %id, %error, "the task cannot be opened yet");
                     self.back_off();
                     return Ok(());
@@ -138,7 +159,7 @@ impl Worker {
 
     fn topic_id(&mut self, topic: &str) -> Result<[u8; 16]> {
         let info = self.admin.topics(&[topic], self.shared.call_timeout())?.remove(0);
-        let info = info.ok_or_else(|| Error::new(Code::T005, format!("internal topic {topic} vanished")))?;
+        let info = info.ok_or_else(|| unknown_here(topic))?;
         Ok(*info.id.as_bytes())
     }
 
@@ -166,15 +187,19 @@ impl Worker {
         let mut partitions = Vec::new();
         let mut policies = Vec::new();
         for (input, info) in inputs.iter().zip(infos) {
-            let info = info.ok_or_else(|| {
-                Error::new(
-                    Code::T001,
-                    format!(
-                        "input topic {} does not exist: create it, or mend its name",
-                        input.topic
-                    ),
-                )
-            })?;
+            let Some(info) = info else {
+                return Err(if input.internal {
+                    unknown_here(&input.topic)
+                } else {
+                    Error::new(
+                        Code::T001,
+                        format!(
+                            "input topic {} does not exist: create it, or mend its name",
+                            input.topic
+                        ),
+                    )
+                });
+            };
             if id.partition < info.partitions {
                 partitions.push(TopicPartition::new(Arc::clone(&input.topic), id.partition));
                 policies.push(if input.internal {
@@ -184,7 +209,10 @@ impl Worker {
                 });
             }
         }
-        let committed = self.offsets.fetch(&partitions, true, timeout)?;
+        // Where a transaction is open on an offset the worker goes on with its other tasks and asks again.
+        let committed = self
+            .offsets
+            .fetch(&partitions, true, timeout.min(STABLE_OFFSETS_WAIT))?;
         let mut start = Start {
             offsets: Vec::new(),
             processors: BTreeMap::new(),
@@ -193,7 +221,12 @@ impl Worker {
         for ((partition, policy), committed) in partitions.into_iter().zip(policies).zip(committed) {
             let Some(committed) = committed else {
                 let offset = self.first_offset(&partition, policy)?;
-                start.offsets.push((partition, offset, UNKNOWN_TIME));
+                start.offsets.push(StartAt {
+                    partition,
+                    offset,
+                    time: UNKNOWN_TIME,
+                    is_committed: false,
+                });
                 continue;
             };
             let metadata = OffsetMetadata::decode(&committed.metadata);
@@ -201,9 +234,12 @@ impl Worker {
                 let known = start.processors.entry(key).or_insert(value);
                 *known = value.max(*known);
             }
-            start
-                .offsets
-                .push((partition, committed.offset, metadata.partition_time));
+            start.offsets.push(StartAt {
+                partition,
+                offset: committed.offset,
+                time: metadata.partition_time,
+                is_committed: true,
+            });
         }
         Ok(start)
     }
@@ -234,7 +270,7 @@ impl Worker {
             let timeout = if may_wait && self.running.is_empty() {
                 self.shared.config.poll
             } else {
-                std::time::Duration::ZERO
+                Duration::ZERO
             };
             let mut polled = Vec::new();
             self.restore_consumer.poll(timeout, 10_000, &mut polled)?;
@@ -281,8 +317,8 @@ impl Worker {
         };
         match event {
             Polled::Records(batch) => {
-                let next = batch.get(batch.len() - 1).offset() + 1;
-                let position = self.restore_consumer.position(&partition).unwrap_or(next).max(next);
+                // Not the consumer's position: it covers the whole poll, of which this batch may be the first part only.
+                let position = batch.get(batch.len() - 1).offset() + 1;
                 let count = restoration.take(&batch, position, db.as_mut(), self.shared.clock.now_ms())?;
                 self.metrics.restored.add(count);
                 Ok(())
@@ -316,7 +352,9 @@ impl Worker {
             let changelog = match &store.changelog {
                 None => None,
                 Some(topic) => Some(ChangelogSetup {
-                    topic: collector.output(topic)?,
+                    topic: collector
+                        .output(topic)
+                        .map_err(|error| missing_is_early(topic, error))?,
                     topic_id: start.topic_ids[topic],
                 }),
             };
@@ -329,7 +367,14 @@ impl Worker {
         }
         let mut outputs = BTreeMap::new();
         for (node, topic) in &part.outputs {
-            outputs.insert(*node, (collector.output(topic)?, Arc::clone(topic)));
+            let ours = shared.layout.repartition_topics().contains(topic);
+            let output = collector.output(topic);
+            let output = if ours {
+                output.map_err(|error| missing_is_early(topic, error))?
+            } else {
+                output?
+            };
+            outputs.insert(*node, (output, Arc::clone(topic)));
         }
         let wired = Wiring::wire(plan, &shared.application.nodes, &part.nodes, &slots, &outputs);
         let stream_times = part
@@ -345,19 +390,18 @@ impl Worker {
         let inputs: Vec<TaskInput> = start
             .offsets
             .iter()
-            .map(|(partition, offset, partition_time)| {
-                let input = part
-                    .inputs
-                    .iter()
-                    .find(|input| input.topic == partition.topic)
-                    .expect("offsets are of inputs");
+            .map(|at| {
+                let input = part.inputs.iter().find(|input| input.topic == at.partition.topic);
+                let input = input.expect("offsets are of inputs");
                 TaskInput {
-                    partition: partition.clone(),
+                    partition: at.partition.clone(),
                     reader: wired.sources[&input.node](),
                     on_error: input.on_error.unwrap_or(shared.config.deserialization_handler),
                     extractor: extractor(&shared, input.internal),
-                    start: *offset,
-                    partition_time: *partition_time,
+                    start: at.offset,
+                    // Where records were passed over without being read, that is to be committed even if none comes.
+                    skipped: !at.is_committed && at.offset > 0,
+                    partition_time: at.time,
                     internal: input.internal,
                 }
             })
@@ -388,15 +432,20 @@ impl Worker {
         for partition in task.partitions() {
             self.by_partition.insert(partition.clone(), id);
         }
-        let assignment: Vec<_> = start
-            .offsets
-            .into_iter()
-            .map(|(partition, offset, _)| (partition, offset))
-            .collect();
+        let assignment: Vec<_> = start.offsets.into_iter().map(|at| (at.partition, at.offset)).collect();
         self.running.insert(id, task);
         self.consumer.assign(&assignment)?;
         tracing::info!(target: "millrace::event", event = "running", task = %id, inputs = partition_count, "task runs");
         Ok(())
+    }
+}
+
+/// A topic of ours that the producer does not know yet is asked for again.
+fn missing_is_early(topic: &str, error: millrace_kafka::Error) -> Error {
+    if error.kind() == ErrorKind::UnknownTopic {
+        unknown_here(topic)
+    } else {
+        error.into()
     }
 }
 

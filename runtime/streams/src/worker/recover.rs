@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use millrace_kafka::assignor::TaskId;
 use millrace_kafka::log::TopicPartition;
+use millrace_topology::StartFrom;
 
 use super::{Report, Worker, close};
 use crate::error::Recovery;
@@ -24,9 +25,12 @@ impl Worker {
             Recovery::Rejoin => {
                 tracing::warn!(%error, "this member was overtaken: its tasks are dropped and it joins again");
                 self.drop_tasks();
-                self.membership = None;
+                let generation = self.membership.take().map_or(-1, |membership| membership.generation);
                 self.commit_blocked = true;
-                self.report(Report::Rejoin(error.to_string()));
+                self.report(Report::Rejoin {
+                    generation,
+                    reason: error.to_string(),
+                });
             }
         }
         self.back_off();
@@ -88,7 +92,15 @@ impl Worker {
         };
         let part = self.shared.layout.part(*task);
         let input = part.inputs.iter().find(|input| input.topic == partition.topic);
-        let Some(spec) = self.shared.reset_to(input.and_then(|input| input.start_from)) else {
+        // What is not purged from a repartition topic is needed, whatever the policy for input.
+        let start_from = input.and_then(|input| {
+            if input.internal {
+                Some(StartFrom::Earliest)
+            } else {
+                input.start_from
+            }
+        });
+        let Some(spec) = self.shared.reset_to(start_from) else {
             return Err(Error::new(
                 Code::T006,
                 format!(

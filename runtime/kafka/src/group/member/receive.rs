@@ -95,7 +95,7 @@ impl Member {
                     return Ok(());
                 }
                 Err(error) => {
-                    self.state = State::Stopped;
+                    self.end();
                     return Err(error);
                 }
             }
@@ -211,7 +211,7 @@ impl Member {
                 self.stop(MemberEvent::Fenced { reason }, events);
             }
             Meaning::Fatal(error) => {
-                self.state = State::Stopped;
+                self.end();
                 return Err(error);
             }
         }
@@ -238,9 +238,14 @@ impl Member {
     }
 
     pub(super) fn stop(&mut self, event: MemberEvent, events: &mut Vec<MemberEvent>) {
+        self.end();
+        events.push(event);
+    }
+
+    /// For good: nobody may wait for a leave that will not come.
+    fn end(&mut self) {
         self.state = State::Stopped;
         self.assigned = None;
-        events.push(event);
     }
 
     /// A request or its answer did not get through.
@@ -251,7 +256,7 @@ impl Member {
             | ErrorKind::Config
             | ErrorKind::Fatal
             | ErrorKind::Fenced => {
-                self.state = State::Stopped;
+                self.end();
                 Err(error)
             }
             _ => {
