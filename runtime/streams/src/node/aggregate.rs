@@ -196,6 +196,10 @@ impl<K: Clone + 'static, V: 'static, A: 'static, R: Clone + 'static, W: Keying<K
     fn forward_row(&mut self, cached: &CachedRow, context: &mut Context<'_>) -> Result<()> {
         let stored = context.stores.stored_context(self.slot, cached);
         let (row_key, row) = (cached.key(), cached.value());
+        // As in Java's caching stores: what came and went within the cache is nobody's business.
+        if row.is_none() && !context.stores.was_forwarded(self.slot, cached)? {
+            return Ok(());
+        }
         let mut context = context.within(&stored);
         let context = &mut context;
         context.log_row(self.slot, row_key, row, stored.timestamp)?;

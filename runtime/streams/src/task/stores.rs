@@ -252,6 +252,10 @@ impl TaskStores {
             self.topics.len() - 1
         }) as u32;
         let store = &mut self.stores[usize::from(slot.0)];
+        if store.overlay.dirty_count() == 0 {
+            // No row refers to these any more.
+            store.headers.clear();
+        }
         let headers = if record.headers.is_empty() {
             None
         } else {
@@ -326,6 +330,15 @@ impl TaskStores {
         let popped = self.stores[usize::from(slot.0)].overlay.pop_dirty(row);
         self.count(slot);
         popped
+    }
+
+    /// Whether anything but the cache has a row of this one's key: the changelog, and whoever is downstream.
+    pub(crate) fn was_forwarded(&self, slot: StoreSlot, row: &CachedRow) -> Result<bool> {
+        match (row.old(), &self.db) {
+            (Lookup::Hit(old), _) => Ok(old.is_some()),
+            (Lookup::Miss, Some(db)) => Ok(db.get(StoreIndex(slot.0), row.key())?.is_some()),
+            (Lookup::Miss, None) => Ok(false),
+        }
     }
 
     /// Sets a row that is forwarded at once.

@@ -354,16 +354,50 @@ fn an_aggregate_of_none_deletes_the_row() {
         )
         .to_stream()
         .to("joined-out", strings());
+    let application = builder.build().unwrap();
+    let script = "k a @1\nk b @2\nk clear @3\nk c @4\nj clear @5";
+    // The record cache says nothing of a row that was never there (`CachingKeyValueStore`).
+    for (cache, expected) in [
+        ("0", "k a @1\nk ab @2\nk null @3\nk c @4\nj null @5"),
+        ("10485760", "k a @1\nk ab @2\nk null @3\nk c @4"),
+    ] {
+        let mut driver = TestDriver::new(application.clone(), [("statestore.cache.max.bytes", cache)]).unwrap();
+        pipe(&mut driver, "words", script);
+        assert_eq!(output(&mut driver, "joined-out"), expected);
+        assert_eq!(output(&mut driver, "test-joined-changelog"), expected);
+    }
+
+    // A row that comes and goes between two commits is not seen; one that was seen is deleted.
+    let mut driver = TestDriver::new(application, [("commit.interval.ms", "1000")]).unwrap();
+    driver.advance(Duration::from_secs(2)).unwrap();
+    pipe(&mut driver, "words", "j a @1\nj clear @2\nk a @3");
+    driver.advance(Duration::from_secs(1)).unwrap();
+    assert_eq!(output(&mut driver, "joined-out"), "k a @3");
+    pipe(&mut driver, "words", "k b @4\nk clear @5");
+    driver.advance(Duration::from_secs(1)).unwrap();
+    assert_eq!(output(&mut driver, "joined-out"), "k null @5");
+}
+
+#[test]
+fn headers_travel_through_the_record_cache() {
+    let mut builder = StreamsBuilder::new();
+    words(&mut builder, "words")
+        .group_by_key(Grouped::with(StringSerde, StringSerde))
+        .count(Materialized::named("counts"))
+        .to_stream()
+        .to("counted", Produced::with(StringSerde, TextLong));
     let mut driver = driver(builder.build().unwrap());
-    pipe(&mut driver, "words", "k a @1\nk b @2\nk clear @3\nk c @4\nj clear @5");
-    assert_eq!(
-        output(&mut driver, "joined-out"),
-        "k a @1\nk ab @2\nk null @3\nk c @4\nj null @5"
-    );
-    assert_eq!(
-        output(&mut driver, "test-joined-changelog"),
-        "k a @1\nk ab @2\nk null @3\nk c @4\nj null @5"
-    );
+    for trace in ["t1", "t2", "t3"] {
+        let header = millrace_kafka::log::Header {
+            name: "trace".to_owned(),
+            value: Some(trace.into()),
+        };
+        driver
+            .pipe_with_headers("words", Some(b"a"), Some(b"x"), 1, &[header])
+            .unwrap();
+        let counted = driver.read("counted");
+        assert_eq!(counted[0].header("trace").as_deref(), Some(trace));
+    }
 }
 
 #[test]
