@@ -143,3 +143,68 @@ fn a_drop_loses_what_was_not_flushed() {
         (Some(1), Some(b"1".to_vec()))
     );
 }
+
+/// RocksDB takes a run by linking its files to numbers of its own: directories in their place make it refuse.
+#[test]
+fn a_restore_whose_files_are_refused_keeps_its_rows_and_its_position() {
+    let bench = Bench::rocks(&environment());
+    let mut task = bench.open();
+    let keys: Vec<Vec<u8>> = (0..100_u32).map(|at| at.to_be_bytes().to_vec()).collect();
+    let mut records = keys.iter().map(|key| (key.as_slice(), Some(&b"v"[..])));
+    task.restore(KV, &mut records, &position(100), None).unwrap();
+    let obstacles: Vec<PathBuf> = (1..200)
+        .map(|number| bench.dir.join(format!("{number:06}.sst")))
+        .collect();
+    obstacles.iter().for_each(|path| std::fs::create_dir(path).unwrap());
+    for _ in 0..2 {
+        task.finish_restore(KV).expect_err("nothing can be linked");
+        assert_eq!((offset(&*task, KV), durable(&*task, KV)), (None, None));
+    }
+    task.apply(&mut Batch::new())
+        .expect_err("a write would go past what is missing");
+    obstacles.iter().for_each(|path| std::fs::remove_dir(path).unwrap());
+    assert_eq!(files_of(&bench.dir, "sst"), Vec::<PathBuf>::new());
+    task.close().unwrap();
+    let task = bench.open();
+    assert_eq!(offset(&*task, KV), Some(100));
+    assert_eq!(both_ways(&*task, Scan::new(KV, KeyRange::All)).len(), 100);
+}
+
+/// The store is gone when a wipe fails halfway; what holds its handle must find out, not read freed memory.
+#[test]
+fn a_wipe_that_fails_breaks_its_store_alone() {
+    let bench = Bench::rocks(&environment());
+    written(&bench);
+    let mut task = bench.open();
+    task.flush().unwrap();
+    let hidden = bench.dir.with_extension("hidden");
+    std::fs::rename(&bench.dir, &hidden).unwrap();
+    let wiped = task.wipe(WINDOWS);
+    std::fs::rename(&hidden, &bench.dir).unwrap();
+    wiped.expect_err("its directory was away");
+
+    let expected = "could not be emptied";
+    let err = task.get(WINDOWS, &window(b"k", 0)).err().unwrap();
+    assert!(err.to_string().contains(expected), "{err}");
+    let err = task.scan(&Scan::new(WINDOWS, KeyRange::All)).err().unwrap();
+    assert!(err.to_string().contains(expected), "{err}");
+    let err = task
+        .restore(WINDOWS, &mut std::iter::empty(), &position(1), None)
+        .unwrap_err();
+    assert!(err.to_string().contains(expected), "{err}");
+    let mut batch = Batch::new();
+    batch.put(KV, b"not", b"this");
+    batch.set_position(WINDOWS, position(1));
+    let err = task.apply(&mut batch).unwrap_err();
+    assert!(err.to_string().contains(expected), "{err}");
+    assert_eq!((offset(&*task, WINDOWS), durable(&*task, WINDOWS)), (None, None));
+    assert_eq!(task.metrics()[WINDOWS.get()].keys, 0);
+
+    assert_eq!(get(&*task, KV, b"not"), None);
+    assert_eq!(get(&*task, KV, &7_u32.to_be_bytes()), Some(vec![7; 50]));
+    task.close().unwrap();
+    let mut task = bench.open();
+    assert_eq!(offset(&*task, KV), Some(2_000));
+    task.wipe(WINDOWS).unwrap();
+    assert_eq!(both_ways(&*task, Scan::new(WINDOWS, KeyRange::All)), []);
+}

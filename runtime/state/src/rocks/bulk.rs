@@ -158,16 +158,18 @@ impl Bulk {
         true
     }
 
-    /// Writes everything sorted into files of about `file_bytes` named after `stem`, and becomes empty. `meta` has a file of its own, so that
-    /// the others hold nothing but data and can be dropped when all of it has expired.
+    /// Writes everything sorted into files of about `file_bytes` named after `stem`, and adds their names to `paths`, of a failed one
+    /// as well. `meta` has a file of its own, so that the others hold nothing but data and can be dropped when all of it has
+    /// expired. The rows stay here until [`taken`](Self::taken) is told that the store has them.
     pub fn write_run(
-        &mut self,
+        &self,
         settings: &Options,
         stem: &Path,
         file_bytes: u64,
         meta: &[u8],
         first_live: Option<i64>,
-    ) -> Result<Vec<PathBuf>, rocksdb::Error> {
+        paths: &mut Vec<PathBuf>,
+    ) -> Result<(), rocksdb::Error> {
         let mut entries: Vec<Entry> = self.latest.iter().copied().collect();
         let arena = &self.arena;
         entries.sort_unstable_by(|a, b| a.prefix.cmp(&b.prefix).then_with(|| a.key(arena).cmp(b.key(arena))));
@@ -175,7 +177,7 @@ impl Bulk {
             settings,
             stem,
             writer: None,
-            paths: Vec::new(),
+            paths,
         };
         files.writer()?.put(META_ROW, meta)?;
         files.finish()?;
@@ -193,12 +195,15 @@ impl Bulk {
                 files.finish()?;
             }
         }
-        files.finish()?;
+        files.finish()
+    }
+
+    /// The run is in the store: becomes empty.
+    pub fn taken(&mut self) {
         self.runs += 1;
         self.arena.clear();
         self.latest.clear();
         self.stale = 0;
-        Ok(files.paths)
     }
 
     /// Moves the rows that count together.
@@ -219,7 +224,7 @@ struct RunFiles<'a> {
     settings: &'a Options,
     stem: &'a Path,
     writer: Option<SstFileWriter<'a>>,
-    paths: Vec<PathBuf>,
+    paths: &'a mut Vec<PathBuf>,
 }
 
 impl<'a> RunFiles<'a> {
@@ -228,8 +233,8 @@ impl<'a> RunFiles<'a> {
         if self.writer.is_none() {
             let path = self.stem.with_extension(format!("{}.sst", self.paths.len()));
             let writer = SstFileWriter::create(self.settings);
+            self.paths.push(path.clone());
             writer.open(&path)?;
-            self.paths.push(path);
             self.writer = Some(writer);
         }
         Ok(self.writer.as_mut().expect("it was just opened"))

@@ -2,8 +2,8 @@
 //!
 //! The `rocksdb` crate lends handles out of its database, which a struct that owns the database cannot keep; looking one up
 //! by name costs a string-keyed tree search per record. This keeps the pointer instead. It stays valid as long as the column
-//! family is not dropped and the database is open; only `TaskState` makes one, beside the database that it owns, and looks it up again
-//! whenever it drops a column family.
+//! family is not dropped and the database is open; only `TaskState` makes one, beside the database that it owns, and puts the default
+//! column family's in its place before it drops one.
 
 use std::sync::atomic::{AtomicPtr, Ordering};
 

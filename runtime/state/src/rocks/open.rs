@@ -64,11 +64,14 @@ impl TaskState {
     }
 }
 
-/// Drops a store's column family and creates it empty.
+/// Drops a store's column family and creates it empty. Handles of the old one dangle from here on, whatever becomes of it.
 pub(super) fn recreate(db: &mut DB, env: &Environment, dir: &Path, config: &StoreConfig) -> Result<StoreState> {
     let name = family_name(&config.name);
     let classify = |err| errors::classify(err, dir, Some(&config.name));
-    db.drop_cf(&name).map_err(classify)?;
+    // An earlier attempt may have got as far as dropping it.
+    if db.cf_handle(&name).is_some() {
+        db.drop_cf(&name).map_err(classify)?;
+    }
     db.create_cf(&name, &options::store(config.kind, &env.cache))
         .map_err(classify)?;
     state_of(db, dir, config, Meta::new(RowLayout::of(config.kind)), true)
@@ -111,6 +114,7 @@ fn state_of(db: &DB, dir: &Path, config: &StoreConfig, meta: Meta, is_empty: boo
     Ok(StoreState {
         config: config.clone(),
         family,
+        is_broken: false,
         meta,
         is_empty,
         lag: Lag::default(),
@@ -127,9 +131,8 @@ fn handle(db: &DB, dir: &Path, config: &StoreConfig) -> Result<CfHandle> {
 }
 
 /// Writes that no log precedes: the changelog is the log.
-pub(super) fn write_options(is_restore: bool) -> WriteOptions {
+pub(super) fn write_options() -> WriteOptions {
     let mut options = WriteOptions::default();
     options.disable_wal(true);
-    options.set_low_pri(is_restore);
     options
 }

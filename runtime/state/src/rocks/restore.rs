@@ -73,7 +73,8 @@ impl TaskState {
         Ok(())
     }
 
-    /// Writes what was collected as a file and hands it to RocksDB, its position in the same file.
+    /// Writes what was collected as files and hands them to RocksDB, its position among them. After an error all is as before, the rows
+    /// in `bulk` included.
     fn ingest(&mut self, store: StoreIndex, bulk: &mut Bulk) -> Result<()> {
         let state = self.store(store);
         let mut meta = state.meta.clone();
@@ -88,38 +89,50 @@ impl TaskState {
         let settings = super::options::store(state.config.kind, &self.env.cache);
         let file_bytes = super::options::file_bytes(state.config.kind);
         let first_live = state.first_live(bulk.stream_time);
-        let paths = bulk
-            .write_run(&settings, &stem, file_bytes, &meta.encode(), first_live)
-            .map_err(|err| self.classify(err, store))?;
-        let mut options = IngestExternalFileOptions::default();
-        options.set_move_files(true);
-        let ingested = self
-            .db
-            .ingest_external_file_cf_opts(&self.store(store).family, &options, paths.clone());
+        let mut paths = Vec::new();
+        let written = bulk.write_run(&settings, &stem, file_bytes, &meta.encode(), first_live, &mut paths);
+        let ingested = written.and_then(|()| {
+            let mut options = IngestExternalFileOptions::default();
+            options.set_move_files(true);
+            self.db
+                .ingest_external_file_cf_opts(&self.store(store).family, &options, paths.clone())
+        });
+        if ingested.is_ok() {
+            bulk.taken();
+            self.stores[store.get()].meta = meta;
+        }
+        let mut removed = Ok(());
         for path in &paths {
             // RocksDB may leave the name that it was given.
             match std::fs::remove_file(path) {
-                Err(err) if err.kind() != std::io::ErrorKind::NotFound => return Err(Error::io(&self.dir, None, err)),
+                Err(err) if err.kind() != std::io::ErrorKind::NotFound => removed = Err(err),
                 _ => {}
             }
         }
         ingested.map_err(|err| self.classify(err, store))?;
-        let state = &mut self.stores[store.get()];
-        state.meta = meta;
-        Ok(())
+        removed.map_err(|err| Error::io(&self.dir, None, err))
     }
 
     pub(super) fn finish_bulk(&mut self, store: StoreIndex) -> Result<()> {
         let Some(mut bulk) = self.stores[store.get()].bulk.take() else {
             return Ok(());
         };
-        self.ingest(store, &mut bulk)?;
+        let finished = self.ingest_last(store, &mut bulk);
+        if finished.is_err() {
+            // Without its rows, nothing behind them may be written either.
+            self.stores[store.get()].bulk = Some(bulk);
+        }
+        finished
+    }
+
+    fn ingest_last(&mut self, store: StoreIndex, bulk: &mut Bulk) -> Result<()> {
+        self.ingest(store, bulk)?;
         // Earlier runs may hold segments that have expired since.
         let state = self.store(store);
         if let Some(first) = state.first_live(None).filter(|_| bulk.runs > 1) {
             let mut writes = WriteBatch::default();
             writes.delete_range_cf(&state.family, segment_row(i64::MIN), segment_row(first));
-            let written = self.db.write_opt(writes, &self.write_low_priority);
+            let written = self.db.write_opt(writes, &self.write);
             written.map_err(|err| self.classify(err, store))?;
         }
         Ok(())
@@ -161,7 +174,7 @@ impl TaskState {
                 None => writes.delete_cf(&state.family, &row),
             }
             if writes.size_in_bytes() >= CHUNK_BYTES {
-                self.write_low(store, std::mem::take(&mut writes))?;
+                self.write_restored(store, std::mem::take(&mut writes))?;
             }
         }
         let state = &mut self.stores[store.get()];
@@ -174,14 +187,15 @@ impl TaskState {
         let bytes = meta.encode();
         state.lag.wrote(bytes.len());
         writes.put_cf(&state.family, META_ROW, bytes);
-        self.write_low(store, writes)?;
+        self.write_restored(store, writes)?;
         self.stores[store.get()].meta = meta;
         Ok(())
     }
 
-    fn write_low(&self, store: StoreIndex, writes: WriteBatch) -> Result<()> {
+    /// Not as a write of low priority: RocksDB holds those to 1 MiB a second, on this thread, while compaction is behind.
+    fn write_restored(&self, store: StoreIndex, writes: WriteBatch) -> Result<()> {
         self.db
-            .write_opt(writes, &self.write_low_priority)
+            .write_opt(writes, &self.write)
             .map_err(|err| self.classify(err, store))
     }
 }

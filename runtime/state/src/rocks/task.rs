@@ -42,8 +42,7 @@ pub struct TaskState {
     pub(super) stores: Vec<StoreState>,
     configs: Vec<StoreConfig>,
     read: ReadOptions,
-    write: WriteOptions,
-    pub(super) write_low_priority: WriteOptions,
+    pub(super) write: WriteOptions,
     pub(super) db: DB,
 }
 
@@ -51,6 +50,8 @@ pub struct TaskState {
 pub(super) struct StoreState {
     pub config: StoreConfig,
     pub family: CfHandle,
+    /// A wipe failed halfway: there is no column family, and `family` is the default one, which is always empty.
+    pub is_broken: bool,
     pub meta: Meta,
     /// Nothing was ever written: a restore may fill it in bulk.
     pub is_empty: bool,
@@ -93,15 +94,13 @@ pub(super) fn is_expired(row: &[u8], first_live: Option<i64>) -> bool {
 impl TaskState {
     pub(super) fn new(env: Arc<Environment>, dir: PathBuf, db: DB, stores: Vec<StoreState>) -> Self {
         let configs = stores.iter().map(|store| store.config.clone()).collect();
-        let (write, write_low_priority) = (open::write_options(false), open::write_options(true));
         Self {
             env,
             dir,
             stores,
             configs,
             read: ReadOptions::default(),
-            write,
-            write_low_priority,
+            write: open::write_options(),
             db,
         }
     }
@@ -114,6 +113,16 @@ impl TaskState {
 
     pub(super) fn store(&self, store: StoreIndex) -> &StoreState {
         &self.stores[store.get()]
+    }
+
+    /// The store, unless a wipe of it failed.
+    pub(super) fn usable(&self, store: StoreIndex) -> Result<&StoreState> {
+        let state = self.store(store);
+        if state.is_broken {
+            let reason = "it could not be emptied; open the task again";
+            return Err(Error::io(&self.dir, Some(&state.config.name), reason));
+        }
+        Ok(state)
     }
 
     pub(super) fn classify(&self, err: rocksdb::Error, store: StoreIndex) -> Error {
@@ -166,7 +175,7 @@ impl TaskStore for TaskState {
     }
 
     fn get(&self, store: StoreIndex, key: &[u8]) -> Result<Option<Pinned<'_>>> {
-        let state = self.store(store);
+        let state = self.usable(store)?;
         let row = state.row_key(key)?;
         if is_expired(&row, state.first_live(None)) {
             return Ok(None);
@@ -177,7 +186,7 @@ impl TaskStore for TaskState {
 
     fn multi_get<'a>(&'a self, store: StoreIndex, keys: &[&[u8]], out: &mut Vec<Option<Pinned<'a>>>) -> Result<()> {
         out.clear();
-        let state = self.store(store);
+        let state = self.usable(store)?;
         let first_live = state.first_live(None);
         let rows: Vec<RowKey> = keys.iter().map(|key| state.row_key(key)).collect::<Result<_>>()?;
         let is_sorted = rows.is_sorted();
@@ -192,7 +201,7 @@ impl TaskStore for TaskState {
     }
 
     fn scan<'a>(&'a self, scan: &Scan<'_>) -> Result<Box<dyn Rows + 'a>> {
-        let state = self.store(scan.store);
+        let state = self.usable(scan.store)?;
         let bounds = Bounds::new(scan, state.meta.layout, state.first_live(None));
         let mut read = ReadOptions::default();
         read.set_iterate_lower_bound(bounds.lowest());
@@ -207,8 +216,12 @@ impl TaskStore for TaskState {
     }
 
     fn apply(&mut self, batch: &mut Batch) -> Result<()> {
-        // A malformed key must leave nothing half written.
+        // A malformed key, or a store that is gone, must leave nothing half written.
+        for (store, _) in batch.marks() {
+            self.usable(*store)?;
+        }
         for change in batch.rows() {
+            self.usable(change.store)?;
             if matches!(self.store(change.store).meta.layout, RowLayout::Window { .. }) {
                 self.store(change.store).row_key(change.key)?;
             }
@@ -272,6 +285,7 @@ impl TaskStore for TaskState {
         after: &Position,
         stream_time: Option<i64>,
     ) -> Result<()> {
+        self.usable(store)?;
         self.take_changelog(store, records, after, stream_time)
     }
 
@@ -280,7 +294,16 @@ impl TaskStore for TaskState {
     }
 
     fn wipe(&mut self, store: StoreIndex) -> Result<()> {
-        let config = self.store(store).config.clone();
+        let default = self.db.cf_handle("default").map(CfHandle::of);
+        let default = default.ok_or_else(|| Error::damaged(&self.dir, None, "its default column family is missing"))?;
+        let state = &mut self.stores[store.get()];
+        // Until there is a new column family: a flush and a close must find something, even if that fails.
+        state.family = default;
+        state.is_broken = true;
+        state.bulk = None;
+        state.lag = Lag::default();
+        state.meta = Meta::new(RowLayout::of(state.config.kind));
+        let config = state.config.clone();
         self.stores[store.get()] = open::recreate(&mut self.db, &self.env, &self.dir, &config)?;
         Ok(())
     }
