@@ -93,7 +93,17 @@ impl TaskState {
     /// RocksDB makes the caller of a flush wait where the flush would stall writes: ask again later instead.
     fn may_flush_without_stall(&self, store: StoreIndex) -> bool {
         self.number(store, "rocksdb.num-immutable-mem-table") == 0
-            && self.number(store, "rocksdb.num-files-at-level0") + 2 < L0_SLOWDOWN.unsigned_abs().into()
+            && self
+                .level0_files(store)
+                .is_none_or(|files| files + 2 < L0_SLOWDOWN.unsigned_abs().into())
+    }
+
+    /// RocksDB tells this one as text only.
+    fn level0_files(&self, store: StoreIndex) -> Option<u64> {
+        let text = self
+            .db
+            .property_value_cf(&self.store(store).family, "rocksdb.num-files-at-level0");
+        text.ok().flatten()?.parse().ok()
     }
 
     fn number(&self, store: StoreIndex, property: &str) -> u64 {
@@ -130,5 +140,30 @@ impl TaskState {
             self.stores[store.get()].dropped_below = Some(first);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Batch, Environment, EnvironmentConfig, StoreConfig, TaskStore};
+
+    #[test]
+    fn the_properties_that_flushes_go_by_exist() {
+        let files = tempfile::tempdir().unwrap();
+        let env = Environment::new(EnvironmentConfig::default()).unwrap();
+        let mut task = TaskState::open(&env, files.path(), &[StoreConfig::key_value("s")]).unwrap();
+        let store = StoreIndex(0);
+        for expected in 0..3 {
+            assert_eq!(task.level0_files(store), Some(expected));
+            let immutable = task
+                .db
+                .property_int_value_cf(&task.store(store).family, "rocksdb.num-immutable-mem-table");
+            assert_eq!(immutable.unwrap(), Some(0));
+            let mut batch = Batch::new();
+            batch.put(store, b"key", b"value");
+            task.apply(&mut batch).unwrap();
+            task.flush().unwrap();
+        }
     }
 }
