@@ -4,10 +4,13 @@ use smallvec::SmallVec;
 
 use crate::{Position, StoreIndex};
 
+/// What an emptied batch keeps, of bytes and of operations each: one large commit must not hold its memory for ever.
+const KEPT_BYTES: usize = 1 << 20;
+
 /// Rows, positions and stream times to be applied to one task, in order.
 ///
 /// Keys are changelog keys, values are stored as they are. [`TaskStore::apply`](crate::TaskStore::apply) empties the
-/// batch and keeps its memory.
+/// batch and keeps its memory, unless it has grown large.
 ///
 /// ```
 /// use millrace_state::{Batch, StoreIndex};
@@ -110,10 +113,12 @@ impl Batch {
         self.arena.len()
     }
 
-    /// Forgets everything, keeps the memory.
+    /// Forgets everything, keeps the memory up to a mebibyte.
     pub fn clear(&mut self) {
         self.arena.clear();
+        self.arena.shrink_to(KEPT_BYTES);
         self.ops.clear();
+        self.ops.shrink_to(KEPT_BYTES / size_of::<Op>());
         self.marks.clear();
     }
 
@@ -153,5 +158,22 @@ impl Batch {
                 self.marks.len() - 1
             });
         &mut self.marks[at].1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_commit_does_not_keep_its_memory() {
+        let mut batch = Batch::new();
+        for _ in 0..200_000 {
+            batch.put(StoreIndex(0), b"key", b"a value of some bytes");
+        }
+        assert!(batch.arena.capacity() > KEPT_BYTES && batch.ops.capacity() * size_of::<Op>() > KEPT_BYTES);
+        batch.clear();
+        assert_eq!(batch.arena.capacity(), KEPT_BYTES);
+        assert_eq!(batch.ops.capacity(), KEPT_BYTES / size_of::<Op>());
     }
 }

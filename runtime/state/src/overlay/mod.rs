@@ -12,7 +12,7 @@ mod slots;
 
 use std::collections::BTreeMap;
 
-use slots::{Below, List, NONE, Slots, State, Value};
+use slots::{Below, KEPT_BUFFER, List, NONE, Slot, Slots, State, Value};
 
 use crate::row::RowLayout;
 use crate::{Batch, Result, Rows, Scan, StoreIndex, TaskStore};
@@ -173,6 +173,7 @@ impl<C: Copy + Default> StoreOverlay<C> {
         }
         slot.value.set(value);
         slot.context = context;
+        forget_large_below(slot);
         self.enter(at, was, State::Unforwarded);
     }
 
@@ -183,6 +184,7 @@ impl<C: Copy + Default> StoreOverlay<C> {
         let slot = self.slots.slot_mut(at);
         let was = slot.state;
         slot.below = Below::Unknown;
+        slot.below_value.release();
         slot.value.set(value);
         self.enter(at, was, State::Forwarded);
     }
@@ -282,6 +284,7 @@ impl<C: Copy + Default> StoreOverlay<C> {
                 let slot = self.slots.slot_mut(at);
                 batch.push(store, &slot.key, slot.below_value.get());
                 slot.below = Below::Clean;
+                forget_large_below(slot);
                 self.count(at);
             }
             at = self.slots.next(List::Dirty, at);
@@ -375,6 +378,7 @@ impl<C: Copy + Default> StoreOverlay<C> {
             }
         };
         slot.below = Below::Unknown;
+        slot.below_value.release();
         self.enter(at, State::Unforwarded, State::Forwarded);
     }
 
@@ -427,6 +431,15 @@ impl<C: Copy + Default> StoreOverlay<C> {
             }
         }
         self.ordered = Some(ordered);
+    }
+}
+
+/// What lies under a value counts nowhere once RocksDB has it, as in Kafka, which does not keep it. So it is kept only while it is not
+/// much larger than the value that counts; RocksDB is asked for it otherwise.
+fn forget_large_below<C>(slot: &mut Slot<C>) {
+    if slot.below == Below::Clean && slot.below_value.len() > 2 * slot.value.len() + KEPT_BUFFER {
+        slot.below = Below::Unknown;
+        slot.below_value.release();
     }
 }
 

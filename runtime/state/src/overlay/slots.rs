@@ -7,8 +7,12 @@ use hashbrown::HashTable;
 use rustc_hash::FxBuildHasher;
 
 pub(super) const NONE: u32 = u32::MAX;
-/// Buffers above this size are not kept for the next entry.
-const KEPT_BUFFER: usize = 1 << 10;
+/// Buffers above this size are not kept for the next entry, nor for a value that needs much less.
+pub(super) const KEPT_BUFFER: usize = 1 << 10;
+/// Nor those of so many freed entries.
+const KEPT_SLOTS: usize = 4 << 10;
+/// What an entry may keep for a value that it has no more: little beside what it takes itself.
+const SPARE_BUFFER: usize = 128;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
@@ -38,8 +42,12 @@ pub(super) struct Value {
 
 impl Value {
     pub fn set(&mut self, value: Option<&[u8]>) {
+        let bytes = value.unwrap_or_default();
         self.bytes.clear();
-        self.bytes.extend_from_slice(value.unwrap_or_default());
+        if self.bytes.capacity() > KEPT_BUFFER && self.bytes.capacity() / 4 > bytes.len() {
+            self.bytes.shrink_to(bytes.len().max(SPARE_BUFFER));
+        }
+        self.bytes.extend_from_slice(bytes);
         self.is_some = value.is_some();
     }
 
@@ -51,15 +59,25 @@ impl Value {
         self.bytes.len()
     }
 
-    fn recycle(&mut self) {
-        recycle(&mut self.bytes);
+    /// Empties it while its entry lives on.
+    pub fn release(&mut self) {
+        self.empty(SPARE_BUFFER);
+    }
+
+    fn empty(&mut self, kept: usize) {
+        empty(&mut self.bytes, kept);
         self.is_some = false;
+    }
+
+    #[cfg(test)]
+    pub fn capacity(&self) -> usize {
+        self.bytes.capacity()
     }
 }
 
-fn recycle(bytes: &mut Vec<u8>) {
+fn empty(bytes: &mut Vec<u8>, kept: usize) {
     bytes.clear();
-    bytes.shrink_to(KEPT_BUFFER);
+    bytes.shrink_to(kept);
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -196,9 +214,10 @@ impl<C: Copy + Default> Slots<C> {
             entry.remove();
         }
         let slot = &mut self.slots[at as usize];
-        recycle(&mut slot.key);
-        slot.value.recycle();
-        slot.below_value.recycle();
+        let kept = if self.free.len() < KEPT_SLOTS { KEPT_BUFFER } else { 0 };
+        empty(&mut slot.key, kept);
+        slot.value.empty(kept);
+        slot.below_value.empty(kept);
         slot.below = Below::Unknown;
         slot.state = State::Free;
         self.free.push(at);

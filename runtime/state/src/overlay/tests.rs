@@ -120,6 +120,39 @@ fn without_clean_nothing_stays_after_a_commit() {
     assert!(overlay.is_empty());
 }
 
+/// What an entry holds beyond what it counts is bounded, whatever its values were.
+#[test]
+fn large_values_do_not_stay_behind() {
+    let large = vec![7; 1 << 20];
+    let mut overlay = overlay();
+    let mut dirty = Dirty::default();
+    let held = |overlay: &StoreOverlay<u64>| {
+        let slot = overlay.slots.slot(overlay.slots.find(b"k").unwrap());
+        slot.value.capacity() + slot.below_value.capacity()
+    };
+    overlay.insert_clean(b"k", Some(&large));
+    overlay.put_cached(b"k", Some(b"small"), 0);
+    assert_eq!(overlay.peek_below(b"k"), Lookup::Miss, "the store has it");
+    assert!(held(&overlay) < 1_000);
+    overlay.put_cached(b"k", Some(&large), 0);
+    overlay.put_cached(b"k", Some(b"small"), 0);
+    assert!(held(&overlay) < 1_000);
+
+    overlay.put_forwarded(b"k", Some(&large));
+    overlay.put_cached(b"k", Some(b"small"), 0);
+    assert_eq!(overlay.peek_below(b"k"), hit(&large), "the store does not have it yet");
+    assert_eq!(overlay.uncommitted_bytes(), 1 + large.len() + 10);
+    assert!(overlay.pop_dirty(&mut dirty));
+    assert_eq!((dirty.value(), dirty.old()), (Some(&b"small"[..]), hit(&large)));
+    assert!(held(&overlay) < 1_000);
+
+    overlay.put_forwarded(b"k", Some(&large));
+    overlay.put_cached(b"k", Some(b"small"), 0);
+    overlay.take_uncommitted_into(STORE, &mut Batch::new());
+    assert_eq!(overlay.peek_below(b"k"), Lookup::Miss);
+    assert!(held(&overlay) < 1_000);
+}
+
 #[derive(Clone, Debug)]
 enum Event {
     Cached(u8, Option<u8>),
