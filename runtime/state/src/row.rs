@@ -7,8 +7,9 @@ use smallvec::SmallVec;
 
 use crate::StoreKind;
 
-/// Tag of the one row that holds the position; sorts before all data.
-pub(crate) const META_ROW: &[u8] = &[0];
+/// Tag of the one row that holds the position. Sorts after all data: each flush writes it, and before the data it would make every
+/// file of a window store reach from the oldest segment to the newest, so that each compaction would rewrite the whole store.
+pub(crate) const META_ROW: &[u8] = &[0xFF];
 /// Tag of data rows.
 pub(crate) const DATA: u8 = 1;
 /// `i64 start ‖ i32 sequence number` at the end of a window's changelog key.
@@ -145,6 +146,9 @@ mod tests {
 
     #[test]
     fn row_bytes_are_frozen() {
+        assert_eq!(META_ROW, [0xFF]);
+        // A scan's upper bound may be the tag after the data's.
+        assert!(META_ROW > &[DATA + 1, 0][..]);
         assert_eq!(&RowLayout::KeyValue.row_key(b"ab").unwrap()[..], b"\x01ab");
         let key = window_key(b"k", 120_000, 3);
         assert_eq!(
