@@ -44,6 +44,8 @@ unsafe impl Send for NativeTopic {}
 pub(crate) enum NotTaken {
     QueueFull,
     Refused(i32, String),
+    /// It is queued with a timestamp that nobody gave: the producer must be dropped, without a commit.
+    WrongTimestamp,
 }
 
 impl Native {
@@ -61,7 +63,7 @@ impl Native {
             native::rd_kafka_conf_set_log_cb(config.pointer, Some(on_log));
             if kind == ClientType::Producer {
                 native::rd_kafka_conf_set_dr_msg_cb(config.pointer, Some(on_delivery));
-                epoch::intercept(config.pointer);
+                epoch::intercept(config.pointer, Arc::as_ptr(&context));
             }
         }
         let native_kind = match kind {
@@ -184,7 +186,8 @@ impl NativeTopic {
         type Value = native::rd_kafka_vu_s__bindgen_ty_1;
         type Memory = native::rd_kafka_vu_s__bindgen_ty_1__bindgen_ty_1;
         const COPY: i32 = 0x2;
-        let timestamp = if timestamp == 0 { epoch::STAND_IN } else { timestamp };
+        let is_epoch = timestamp == 0;
+        let timestamp = if is_epoch { epoch::STAND_IN } else { timestamp };
         let memory = |bytes: Option<&[u8]>| Value {
             mem: match bytes {
                 Some(bytes) => Memory {
@@ -251,6 +254,9 @@ impl NativeTopic {
             None => {
                 // librdkafka owns the headers now.
                 std::mem::forget(native_headers);
+                if is_epoch && self.client.context.has_epoch_failed() {
+                    return Err(NotTaken::WrongTimestamp);
+                }
                 Ok(())
             }
             Some(error) if error.code == super::errors::local::QUEUE_FULL => Err(NotTaken::QueueFull),

@@ -18,6 +18,7 @@ pub(crate) struct Context {
     in_flight_bytes: AtomicUsize,
     aborting: AtomicBool,
     no_broker: AtomicBool,
+    epoch_failed: AtomicBool,
 }
 
 #[derive(Default)]
@@ -90,6 +91,15 @@ impl Context {
     /// Whether no broker could be reached when librdkafka last said so.
     pub(crate) fn no_broker(&self) -> bool {
         self.no_broker.load(Ordering::Relaxed)
+    }
+
+    /// A record's timestamp of 0 could not be written: the interceptor does not know the shape of librdkafka's record.
+    pub(super) fn epoch_failed(&self) {
+        self.epoch_failed.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn has_epoch_failed(&self) -> bool {
+        self.epoch_failed.load(Ordering::Relaxed)
     }
 
     fn delivered(&self, message: &native::rd_kafka_message_t, code: i32) {
