@@ -136,6 +136,16 @@ pub struct BatchBuilder {
 }
 
 impl BatchBuilder {
+    /// A builder with room for so many records, whose keys and values have so many bytes together.
+    #[must_use]
+    pub fn with_capacity(records: usize, bytes: usize) -> Self {
+        Self {
+            arena: Vec::with_capacity(bytes),
+            entries: Vec::with_capacity(records),
+            headers: Vec::new(),
+        }
+    }
+
     /// Adds a record; offsets must rise.
     pub fn push(
         &mut self,

@@ -41,7 +41,7 @@ impl KafkaConsumer {
         let messages = std::mem::replace(&mut self.messages, MessageBuffer::new());
         let mut result = Ok(());
         let mut run: Option<(Message<'_>, TopicPartition, BatchBuilder)> = None;
-        for message in messages.iter() {
+        for (index, message) in messages.from(0).enumerate() {
             let code = message.error();
             if code != 0 {
                 if let Some((_, at, builder)) = run.take() {
@@ -68,7 +68,7 @@ impl KafkaConsumer {
                     {
                         continue;
                     }
-                    let mut builder = BatchBuilder::default();
+                    let mut builder = room_for(message, messages.from(index + 1));
                     push(&mut builder, message);
                     run = Some((message, at, builder));
                 }
@@ -180,6 +180,17 @@ impl KafkaConsumer {
         }
         Ok(out.len() > before)
     }
+}
+
+/// A builder for a run of one partition that begins with `first`: made once, large enough.
+fn room_for<'m>(first: Message<'m>, rest: impl Iterator<Item = Message<'m>>) -> BatchBuilder {
+    let run = rest.take_while(|next| next.error() == 0 && first.same_partition(*next));
+    let sizes = std::iter::once(first).chain(run).map(|message| {
+        let bytes = |part: Option<&[u8]>| part.map_or(0, <[u8]>::len);
+        bytes(message.key()) + bytes(message.value())
+    });
+    let (records, bytes) = sizes.fold((0, 0), |(records, bytes), size| (records + 1, bytes + size));
+    BatchBuilder::with_capacity(records, bytes)
 }
 
 fn push(builder: &mut BatchBuilder, message: Message<'_>) {

@@ -217,8 +217,12 @@ impl Consumer for KafkaConsumer {
             self.queue.take(&mut self.messages, timeout, wanted);
         }
         if !self.messages.is_empty() {
+            // With more waiting, ends can wait too: looking asks librdkafka for each partition.
+            let is_all = self.messages.len() < wanted;
             self.hand_out_messages(out)?;
-            self.look_for_ends(out)?;
+            if is_all {
+                self.look_for_ends(out)?;
+            }
         }
         self.client.context().take_alarm().map_or(Ok(()), Err)
     }

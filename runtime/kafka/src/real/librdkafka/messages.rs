@@ -91,9 +91,16 @@ impl MessageBuffer {
         Self { pointers: Vec::new() }
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = Message<'_>> {
+    /// Those from `index` on.
+    pub(crate) fn from(&self, index: usize) -> impl Iterator<Item = Message<'_>> {
         // SAFETY: the buffer owns live messages until it is cleared, which the borrow prevents.
-        self.pointers.iter().map(|message| Message(unsafe { &**message }))
+        self.pointers[index..]
+            .iter()
+            .map(|message| Message(unsafe { &**message }))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.pointers.len()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
