@@ -250,8 +250,11 @@ fn reach_any(settings: &Settings, known: &FxHashMap<i32, (String, u16)>, deadlin
             Err(error) => failures.push(error),
         }
     }
+    // Fatal if none of them can get better by waiting.
     let kind = if failures.iter().all(|error| error.kind() == ErrorKind::Config) {
         ErrorKind::Config
+    } else if (failures.iter()).all(|error| matches!(error.kind(), ErrorKind::Config | ErrorKind::Fatal)) {
+        ErrorKind::Fatal
     } else {
         ErrorKind::Unreachable
     };

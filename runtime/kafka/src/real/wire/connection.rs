@@ -66,7 +66,7 @@ impl Connection {
             .with_client_software_version(StrBytes::from_static_str(env!("CARGO_PKG_VERSION")));
         let not_kafka = |connection: &Self, what: &str| {
             Error::new(
-                ErrorKind::Config,
+                ErrorKind::Fatal,
                 format!(
                     "{}: {what}; is this Kafka's port, and the listener's security protocol the one configured?",
                     connection.address
@@ -260,10 +260,10 @@ mod tests {
     #[test]
     fn what_is_not_kafka_is_told_from_a_broker_that_went_away() {
         let http = open_against(b"HTTP/1.1 400 Bad Request\r\n\r\n");
-        assert_eq!(http.kind(), ErrorKind::Config);
+        assert_eq!(http.kind(), ErrorKind::Fatal);
         assert!(http.to_string().contains("does not speak Kafka's protocol"), "{http}");
         let tls_alert = open_against(&[0x15, 3, 3, 0, 2, 2, 10]);
-        assert_eq!(tls_alert.kind(), ErrorKind::Config);
+        assert_eq!(tls_alert.kind(), ErrorKind::Fatal);
         let closed = open_against(b"");
         assert_eq!(closed.kind(), ErrorKind::Retriable);
         assert!(closed.to_string().contains("closed the connection"), "{closed}");
