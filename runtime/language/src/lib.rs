@@ -1,7 +1,7 @@
 //! The manifest's language: `spec.topology` to a plan and compiled expressions, with located errors. Pure.
 //!
 //! [`compile`] is the entrance. It reads the manifest by [`grammar`], compiles [`expression`]s and [`aggregate`]s, and lowers everything
-//! through the builder of `millrace-topology` to a [`Program`]. [`value`], [`json`] and [`format`] are what flows at run time.
+//! through the builder of `millrace-topology` to a [`Program`]. [`value`], [`json`] and [`mod@format`] are what flows at run time.
 
 pub mod aggregate;
 mod compile;

@@ -1,10 +1,10 @@
 //! Who runs which task.
 //!
-//! The leader of a group reads every member's [`Subscription`], lets [`balance`] decide, and hands each member an [`Assignment`].
+//! The leader of a group reads every member's [`Subscription`], lets [`balance()`] decide, and hands each member an [`Assignment`].
 //! All of it is pure: bytes in, bytes out, no clock and no I/O.
 //!
 //! * [`userdata`] is the wire format of subscriptions and assignments.
-//! * [`balance`] spreads tasks evenly, moves as few as it can, and never gives a task away before its owner let go of it.
+//! * [`mod@balance`] spreads tasks evenly, moves as few as it can, and never gives a task away before its owner let go of it.
 //! * [`leader`] joins the two, for the [`crate::group::GroupAssignor`] of the engine.
 
 pub mod balance;

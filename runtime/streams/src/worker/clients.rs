@@ -18,9 +18,21 @@ impl Shared {
         format!("{client}-StreamThread-{}", worker + 1)
     }
 
+    /// What a consumer is told. What holds by its very construction (it commits nothing and creates nothing) is left out.
+    fn consumer_config(&self, kind: ClientKind) -> Vec<(String, String)> {
+        let mut config = self.config.client_config(kind);
+        config.retain(|(name, _)| {
+            !matches!(
+                name.as_str(),
+                "enable.auto.commit" | "allow.auto.create.topics" | "group.protocol"
+            )
+        });
+        config
+    }
+
     /// Reads input: committed records only, if the application is to be exactly-once.
     pub(super) fn main_consumer(&self, worker: usize) -> ConsumerSpec {
-        let config = self.config.client_config(ClientKind::MainConsumer);
+        let config = self.consumer_config(ClientKind::MainConsumer);
         let committed = config
             .iter()
             .any(|(name, value)| name == "isolation.level" && value == "read_committed");
@@ -41,7 +53,7 @@ impl Shared {
         ConsumerSpec {
             client_id: format!("{}-restore-consumer", self.thread_name(worker)),
             isolation: Isolation::ReadCommitted,
-            config: self.config.client_config(ClientKind::RestoreConsumer),
+            config: self.consumer_config(ClientKind::RestoreConsumer),
         }
     }
 
