@@ -7,9 +7,10 @@ use base64::Engine;
 use rdkafka::admin::{AdminClient, AdminOptions, ConfigSource, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
-use crate::Broker;
+use crate::{Broker, wait_until};
 
 const WITHIN: Duration = Duration::from_secs(30);
 
@@ -127,9 +128,19 @@ pub fn positions_by(consumer: &BaseConsumer, topic: &str) -> BTreeMap<i32, Posit
     for partition in metadata.topics()[0].partitions() {
         wanted.add_partition(topic, partition.id());
     }
-    let committed = consumer
-        .committed_offsets(wanted, WITHIN)
-        .expect("the coordinator answers");
+    // A young broker's coordinator is moving or loading for a moment.
+    let moving = [
+        RDKafkaErrorCode::NotCoordinator,
+        RDKafkaErrorCode::CoordinatorLoadInProgress,
+        RDKafkaErrorCode::CoordinatorNotAvailable,
+    ];
+    let committed = wait_until("the group's coordinator answers", WITHIN, || {
+        match consumer.committed_offsets(wanted.clone(), WITHIN) {
+            Ok(committed) => Some(committed),
+            Err(error) if error.rdkafka_error_code().is_some_and(|code| moving.contains(&code)) => None,
+            Err(error) => panic!("the coordinator does not answer: {error}"),
+        }
+    });
     let mut positions = BTreeMap::new();
     for element in committed.elements() {
         if let Offset::Offset(offset) = element.offset() {
