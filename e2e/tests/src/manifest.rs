@@ -27,6 +27,18 @@ const TOTALS: &str = r#"        - filter: "value.amount > 0"
             changelog: {retention.ms: 86400000, segment.bytes: 104857600}
 "#;
 
+const BY_SHOP: &str = r#"        - filter: "value.amount > 0"
+        - aggregate:
+            name: shop-totals
+            by: "value.shop"
+            fields:
+              - total: "sum(value.amount)"
+              - orders: "count()"
+              - largest: "max(value.amount)"
+        - mapValues: {add: [{average: "double(value.total) / double(value.orders)"}]}
+        - toStream
+"#;
+
 impl Manifest {
     /// The five-minute totals per user, both handlers continuing.
     pub fn totals(broker: &Broker, application_id: &str, input: &str, output: &str) -> Manifest {
@@ -47,6 +59,14 @@ impl Manifest {
         let steps = "        - filter: \"value.amount > 500\"\n".to_owned();
         Manifest {
             steps,
+            ..Manifest::totals(broker, application_id, input, output)
+        }
+    }
+
+    /// Totals per shop, over all time: another key than the input's, so they go through a repartition topic.
+    pub fn by_shop(broker: &Broker, application_id: &str, input: &str, output: &str) -> Manifest {
+        Manifest {
+            steps: BY_SHOP.to_owned(),
             ..Manifest::totals(broker, application_id, input, output)
         }
     }

@@ -7,5 +7,6 @@ mod fixtures;
 mod group;
 mod left;
 mod poison;
+mod repartition;
 mod start_errors;
 mod survive_kill;
