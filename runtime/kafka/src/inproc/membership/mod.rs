@@ -177,7 +177,8 @@ impl Group {
             .map(|member| member.id.clone())
             .collect();
         for id in due {
-            let Some(member) = self.members.get_mut(&id) else {
+            // A removal before it in this list may have ended its wait: its session starts anew then.
+            let Some(member) = self.members.get_mut(&id).filter(|member| member.is_due(now)) else {
                 continue;
             };
             member.deadline = None;
