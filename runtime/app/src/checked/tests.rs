@@ -17,7 +17,8 @@ fn refused(from: &str, to: &str, due: &Expect) {
 #[test]
 fn the_example_is_described_as_java_does() {
     let checked = check("app.yaml", SEED, &Overrides::default()).unwrap();
-    assert_eq!(checked.warnings, []);
+    let warned: Vec<&str> = checked.warnings.iter().map(|warning| warning.path.as_str()).collect();
+    assert_eq!(warned, ["spec.standbyReplicas"]);
     expect![[r#"
         Topologies:
            Sub-topology: 0
@@ -48,11 +49,14 @@ fn a_name_that_is_not_there() {
         "value.amount > 0",
         "amount > 0",
         &expect![[r#"
-        app.yaml:29:22: error: there is no amount here [expression]
-           29 |           - filter: "amount > 0"
-              |                      ^^^^^^
-              = fields are read from the key or value: value.amount
-    "#]],
+            app.yaml:11:3: warning: num.standby.replicas: has no effect yet: tasks have no standbys, and are restored from their changelogs [config]
+               11 |   standbyReplicas: 1
+                  |   ^^^^^^^^^^^^^^^
+            app.yaml:29:22: error: there is no amount here [expression]
+               29 |           - filter: "amount > 0"
+                  |                      ^^^^^^
+                  = fields are read from the key or value: value.amount
+        "#]],
     );
 }
 
@@ -62,11 +66,14 @@ fn a_function_that_is_not_there() {
         "\"value.amount > 0\"",
         "'key.startWith(''u'') && value.amount > 0'",
         &expect![[r#"
-        app.yaml:29:35: error: there is no function startWith [expression]
-           29 |           - filter: 'key.startWith(''u'') && value.amount > 0'
-              |                                   ^
-              = did you mean startsWith?
-    "#]],
+            app.yaml:11:3: warning: num.standby.replicas: has no effect yet: tasks have no standbys, and are restored from their changelogs [config]
+               11 |   standbyReplicas: 1
+                  |   ^^^^^^^^^^^^^^^
+            app.yaml:29:35: error: there is no function startWith [expression]
+               29 |           - filter: 'key.startWith(''u'') && value.amount > 0'
+                  |                                   ^
+                  = did you mean startsWith?
+        "#]],
     );
 }
 
@@ -76,10 +83,13 @@ fn an_expression_that_is_no_cel() {
         "value.amount > 0",
         "value.amount >",
         &expect![[r#"
-        app.yaml:29:36: error: this is no CEL: mismatched input '<EOF>' expecting {'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER} [expression]
-           29 |           - filter: "value.amount >"
-              |                                    ^
-    "#]],
+            app.yaml:11:3: warning: num.standby.replicas: has no effect yet: tasks have no standbys, and are restored from their changelogs [config]
+               11 |   standbyReplicas: 1
+                  |   ^^^^^^^^^^^^^^^
+            app.yaml:29:36: error: this is no CEL: mismatched input '<EOF>' expecting {'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER} [expression]
+               29 |           - filter: "value.amount >"
+                  |                                    ^
+        "#]],
     );
 }
 
@@ -89,11 +99,14 @@ fn a_place_behind_escapes() {
         "\"value.amount > 0\"",
         "\"value[\\\"amount\\\"] > 0 && amount > 0\"",
         &expect![[r#"
-        app.yaml:29:47: error: there is no amount here [expression]
-           29 |           - filter: "value[\"amount\"] > 0 && amount > 0"
-              |                                               ^^^^^^
-              = fields are read from the key or value: value.amount
-    "#]],
+            app.yaml:11:3: warning: num.standby.replicas: has no effect yet: tasks have no standbys, and are restored from their changelogs [config]
+               11 |   standbyReplicas: 1
+                  |   ^^^^^^^^^^^^^^^
+            app.yaml:29:47: error: there is no amount here [expression]
+               29 |           - filter: "value[\"amount\"] > 0 && amount > 0"
+                  |                                               ^^^^^^
+                  = fields are read from the key or value: value.amount
+        "#]],
     );
 }
 
@@ -103,11 +116,14 @@ fn an_unknown_step() {
         "- filter:",
         "- filtr:",
         &expect![[r#"
-        app.yaml:29:13: error: no such step: filtr [unknown-key]
-           29 |           - filtr: "value.amount > 0"
-              |             ^^^^^
-              = did you mean filter?
-    "#]],
+            app.yaml:11:3: warning: num.standby.replicas: has no effect yet: tasks have no standbys, and are restored from their changelogs [config]
+               11 |   standbyReplicas: 1
+                  |   ^^^^^^^^^^^^^^^
+            app.yaml:29:13: error: no such step: filtr [unknown-key]
+               29 |           - filtr: "value.amount > 0"
+                  |             ^^^^^
+                  = did you mean filter?
+        "#]],
     );
 }
 
@@ -117,11 +133,14 @@ fn an_unknown_topic() {
         "from: transactions",
         "from: transaction",
         &expect![[r#"
-        app.yaml:27:15: error: there is no topic transaction in topics [unknown-reference]
-           27 |         from: transaction
-              |               ^^^^^^^^^^^
-              = did you mean transactions?
-    "#]],
+            app.yaml:11:3: warning: num.standby.replicas: has no effect yet: tasks have no standbys, and are restored from their changelogs [config]
+               11 |   standbyReplicas: 1
+                  |   ^^^^^^^^^^^^^^^
+            app.yaml:27:15: error: there is no topic transaction in topics [unknown-reference]
+               27 |         from: transaction
+                  |               ^^^^^^^^^^^
+                  = did you mean transactions?
+        "#]],
     );
 }
 
@@ -131,11 +150,14 @@ fn an_unknown_aggregate() {
         "sum(value.amount)",
         "summ(value.amount)",
         &expect![[r#"
-        app.yaml:35:37: error: there is no aggregate summ [expression]
-           35 |                 - totalAmount: "summ(value.amount)"
-              |                                     ^
-              = did you mean sum?
-    "#]],
+            app.yaml:11:3: warning: num.standby.replicas: has no effect yet: tasks have no standbys, and are restored from their changelogs [config]
+               11 |   standbyReplicas: 1
+                  |   ^^^^^^^^^^^^^^^
+            app.yaml:35:37: error: there is no aggregate summ [expression]
+               35 |                 - totalAmount: "summ(value.amount)"
+                  |                                     ^
+                  = did you mean sum?
+        "#]],
     );
 }
 
@@ -145,11 +167,14 @@ fn a_wrong_duration() {
         "5m}",
         "5 minutes}",
         &expect![[r#"
-        app.yaml:33:34: error: "5 minutes" is no duration [bad-value]
-           33 |               window: {tumbling: 5 minutes}             # grace: 0s by default
-              |                                  ^^^^^^^^^
-              = whole numbers with the units d, h, m, s, ms, the largest first: 5m, 1h30m, 500ms
-    "#]],
+            app.yaml:11:3: warning: num.standby.replicas: has no effect yet: tasks have no standbys, and are restored from their changelogs [config]
+               11 |   standbyReplicas: 1
+                  |   ^^^^^^^^^^^^^^^
+            app.yaml:33:34: error: "5 minutes" is no duration [bad-value]
+               33 |               window: {tumbling: 5 minutes}             # grace: 0s by default
+                  |                                  ^^^^^^^^^
+                  = whole numbers with the units d, h, m, s, ms, the largest first: 5m, 1h30m, 500ms
+        "#]],
     );
 }
 

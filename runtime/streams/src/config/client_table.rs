@@ -32,7 +32,7 @@ const ALL: Clients = Clients(7);
 
 const BYTES: &str = "the engine reads and writes bytes; formats are stated in the topology";
 const CLASSES: &str = "classes cannot be loaded";
-const JVM_METRICS: &str = "metrics are served under /actuator/prometheus, all of them";
+const JVM_METRICS: &str = "these are the JVM client's metrics; the engine counts on its own";
 const GROUP: &str = "the group is the application: set application.id";
 const CLIENT: &str = "clients are named after client.id and the worker";
 const SERVERS: &str = "all clients share bootstrap.servers";

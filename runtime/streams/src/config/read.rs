@@ -102,7 +102,7 @@ impl Read {
         });
     }
 
-    fn warn(&mut self, key: &str, message: String) {
+    pub fn warn(&mut self, key: &str, message: String) {
         self.warnings.push(Notice {
             key: key.to_owned(),
             message,

@@ -307,6 +307,10 @@ impl StreamsConfig {
         if self.exactly_once() {
             self.check_transactions(read);
         }
+        if self.num_standby_replicas > 0 {
+            let why = "has no effect yet: tasks have no standbys, and are restored from their changelogs";
+            read.warn("num.standby.replicas", why.to_owned());
+        }
         let batch = self
             .settings
             .get(PRODUCER, "batch.size")

@@ -5,7 +5,7 @@ use super::property::Kind::{Bool, Class, Int, List, Long, Text};
 use super::property::{Effect, Property, nothing, unsupported, used};
 
 const FORMATS: &str = "formats are stated with each topic and step of the topology";
-const JVM_METRICS: &str = "metrics are served under /actuator/prometheus, all of them";
+const JVM_METRICS: &str = "these are the JVM client's metrics; the engine counts on its own";
 const NO_QUERIES: &str = "stores cannot be asked from outside yet";
 const ON_ERROR: &str = "`LogAndFail…`, `LogAndContinue…` by class name, or `fail`, `continue`, `deadLetter`";
 

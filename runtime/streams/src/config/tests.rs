@@ -344,12 +344,12 @@ fn what_means_nothing_here_is_named_with_the_reason() {
     check(
         &warnings(lines),
         &expect![[r#"
-        `application.server`: has no effect: stores cannot be asked from outside yet
-        `default.value.serde`: has no effect: formats are stated with each topic and step of the topology
-        `metrics.recording.level`: has no effect: metrics are served under /actuator/prometheus, all of them
-        `producer.metric.reporters`: has no effect: metrics are served under /actuator/prometheus, all of them
-        `rocksdb.config.setter`: has no effect: block cache, write buffers and threads are shared by the whole process
-        `upgrade.from`: has no effect: its formats belong to Java applications before 3.5"#]],
+            `application.server`: has no effect: stores cannot be asked from outside yet
+            `default.value.serde`: has no effect: formats are stated with each topic and step of the topology
+            `metrics.recording.level`: has no effect: these are the JVM client's metrics; the engine counts on its own
+            `producer.metric.reporters`: has no effect: these are the JVM client's metrics; the engine counts on its own
+            `rocksdb.config.setter`: has no effect: block cache, write buffers and threads are shared by the whole process
+            `upgrade.from`: has no effect: its formats belong to Java applications before 3.5"#]],
     );
 }
 
@@ -514,9 +514,10 @@ fn a_spring_boot_template_works_as_it_stands() {
     check(
         &warnings(lines),
         &expect![[r#"
-        `cache.max.bytes.buffering`: is the older name of `statestore.cache.max.bytes`, which wins if both are set
-        `default.key.serde`: has no effect: formats are stated with each topic and step of the topology
-        `metrics.recording.level`: has no effect: metrics are served under /actuator/prometheus, all of them"#]],
+            `cache.max.bytes.buffering`: is the older name of `statestore.cache.max.bytes`, which wins if both are set
+            `default.key.serde`: has no effect: formats are stated with each topic and step of the topology
+            `metrics.recording.level`: has no effect: these are the JVM client's metrics; the engine counts on its own
+            `num.standby.replicas`: has no effect yet: tasks have no standbys, and are restored from their changelogs"#]],
     );
 }
 
