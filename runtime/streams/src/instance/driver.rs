@@ -40,7 +40,7 @@ enum Phase {
     /// Workers commit before the join.
     Preparing,
     /// Workers take the assignment over; then a rejoin, if tasks were given up.
-    Installing { gave_up: bool },
+    Installing { rejoin: bool },
     /// Workers drop their tasks.
     Dropping,
     /// Workers commit and close.
@@ -281,6 +281,8 @@ impl Driver {
             return self.fail(assignment_error(failure.code, &failure.message));
         }
         let gave_up = !self.leader.owned.is_subset(&assignment.active);
+        // A restarted static member may be the one that a hand-over waits for: the group takes no notice of its return.
+        let returned = self.installed < 0 && assignment.followup && self.shared.config.group_instance_id.is_some();
         tracing::info!(
             target: "millrace::event",
             event = "assigned",
@@ -299,7 +301,9 @@ impl Driver {
             membership: membership.clone(),
         });
         self.installed = generation;
-        self.phase = Phase::Installing { gave_up };
+        self.phase = Phase::Installing {
+            rejoin: gave_up || returned,
+        };
         self.settle();
     }
 
@@ -395,11 +399,11 @@ impl Driver {
                 self.phase = Phase::Steady;
                 self.member.ready_to_join();
             }
-            Phase::Installing { gave_up } => {
+            Phase::Installing { rejoin } => {
                 self.phase = Phase::Steady;
-                if gave_up {
+                if rejoin {
                     self.leader.rejoins += 1;
-                    self.member.rejoin("gave tasks up");
+                    self.member.rejoin("what it ran before is free");
                 }
             }
             Phase::Dropping => self.phase = Phase::Steady,
