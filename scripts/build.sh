@@ -8,6 +8,14 @@ cd "$ROOT"
 if [[ ! -d $CARGO_TARGET_DIR/release ]]; then
   say "==> First build into $CARGO_TARGET_DIR: about 15 minutes on 2 cores, most of it RocksDB and librdkafka; later ones take seconds"
 fi
+# Clones share the target directory, and Cargo tells their crates apart by the age of the sources alone: what another clone built later would
+# pass for this one's. So a change of clone makes the sources young.
+stamp=$CARGO_TARGET_DIR/.millrace-clone
+if [[ -e $stamp && $(<"$stamp") != "$ROOT" ]]; then
+  git ls-files -z -- '*.rs' '*.toml' | xargs -0 touch -c
+fi
+mkdir -p "$CARGO_TARGET_DIR"
+printf '%s\n' "$ROOT" >"$stamp"
 # One feature set everywhere (--workspace), or librdkafka and RocksDB would be compiled once per set.
 with_heartbeat building cargo build --release --workspace
 if [[ ${1:-} == tests ]]; then
