@@ -358,6 +358,10 @@ impl Worker {
         for task in self.running.values_mut() {
             task.flush_if_lagging(now_ms, &self.shared.flush_bounds)?;
         }
+        // What a restore has brought in is kept, too, if the process dies before it ends.
+        for db in self.opening.values_mut().filter_map(|opening| opening.db.as_mut()) {
+            db.flush_if_lagging(now_ms, &self.shared.flush_bounds)?;
+        }
         Ok(())
     }
 

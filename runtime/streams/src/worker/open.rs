@@ -7,7 +7,7 @@ use std::time::Duration;
 use millrace_kafka::ErrorKind;
 use millrace_kafka::assignor::TaskId;
 use millrace_kafka::log::{Polled, TopicPartition};
-use millrace_state::StoreIndex;
+use millrace_state::{FlushBounds, StoreIndex};
 use millrace_topology::StartFrom;
 
 use super::{Opening, Shared, Worker};
@@ -291,7 +291,11 @@ impl Worker {
             }
         }
         for id in complete {
-            let opening = self.opening.remove(&id).expect("just seen");
+            let mut opening = self.opening.remove(&id).expect("just seen");
+            if let Some(db) = &mut opening.db {
+                // What took a restore to get is made durable now, whatever the bounds.
+                db.flush_if_lagging(now_ms, &FlushBounds { bytes: 0, time_ms: 0 })?;
+            }
             self.start(id, opening)?;
             progress = true;
         }
