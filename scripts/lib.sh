@@ -32,7 +32,8 @@ with_heartbeat() {
   local what=$1 start=$SECONDS beat='' status=0
   shift
   if [[ ! -t 2 ]]; then
-    (while sleep 60; do printf '   … still %s (%s)\n' "$what" "$(duration $((SECONDS - start)))"; done) &
+    # The sleep outlives its shell: it must not hold the pipe that the suite's output goes through.
+    (while sleep 60 >/dev/null 2>&1; do printf '   … still %s (%s)\n' "$what" "$(duration $((SECONDS - start)))"; done) &
     beat=$!
   fi
   "$@" || status=$?
