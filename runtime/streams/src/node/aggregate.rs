@@ -145,27 +145,7 @@ impl<K: Clone + 'static, V: 'static, A: 'static, R: Clone + 'static, W: Keying<K
             return self.make_room(context);
         }
         context.put_row(self.slot, &self.row_key, row, timestamp)?;
-        let view = match after
-            .as_ref()
-            .map(|aggregate| self.aggregator.view(aggregate))
-            .transpose()
-        {
-            Ok(view) => view,
-            Err(error) => return context.processing_failed(self.id, error),
-        };
-        let change = Change {
-            new: view.map(Cow::into_owned),
-        };
-        let size = self.window.map_or(0, |(size, _)| size);
-        let out = W::key(key.clone(), start, size);
-        self.children.forward(
-            Record {
-                key: Some(&out),
-                value: Some(&change),
-                timestamp,
-            },
-            context,
-        )
+        self.forward(key.clone(), start, after.as_ref(), timestamp, context)
     }
 
     /// Keeps the record cache within its budget. As in Kafka, one row that must be forwarded takes all unforwarded ones with it.
@@ -224,11 +204,19 @@ impl<K: Clone + 'static, V: 'static, A: 'static, R: Clone + 'static, W: Keying<K
                 }
             }
         };
-        let view = match aggregate
-            .as_ref()
-            .map(|aggregate| self.aggregator.view(aggregate))
-            .transpose()
-        {
+        self.forward(key, start, aggregate.as_ref(), timestamp, context)
+    }
+
+    /// Hands downstream what it sees of a row.
+    fn forward(
+        &mut self,
+        key: K,
+        start: i64,
+        row: Option<&A>,
+        timestamp: i64,
+        context: &mut Context<'_>,
+    ) -> Result<()> {
+        let view = match row.map(|aggregate| self.aggregator.view(aggregate)).transpose() {
             Ok(view) => view,
             Err(error) => return context.processing_failed(self.id, error),
         };
@@ -237,14 +225,12 @@ impl<K: Clone + 'static, V: 'static, A: 'static, R: Clone + 'static, W: Keying<K
         };
         let size = self.window.map_or(0, |(size, _)| size);
         let out = W::key(key, start, size);
-        self.children.forward(
-            Record {
-                key: Some(&out),
-                value: Some(&change),
-                timestamp,
-            },
-            context,
-        )
+        let record = Record {
+            key: Some(&out),
+            value: Some(&change),
+            timestamp,
+        };
+        self.children.forward(record, context)
     }
 }
 
