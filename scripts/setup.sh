@@ -14,6 +14,7 @@ missing_packages() {
   command -v pkg-config >/dev/null || missing+=(pkg-config)
   command -v protoc >/dev/null || missing+=(protobuf-compiler)
   command -v git >/dev/null || missing+=(git)
+  command -v curl >/dev/null || missing+=(curl ca-certificates)
   command -v javac >/dev/null || missing+=(default-jdk-headless)
   command -v mvn >/dev/null || missing+=(maven)
   compgen -G '/usr/lib/llvm-*/lib/libclang*.so*' >/dev/null || missing+=(libclang-dev)
@@ -40,11 +41,33 @@ install_packages() {
   [[ -z $packages ]] || die "still missing after the installation: $packages"
 }
 
-check_rust() {
+install_rust() {
   # With no cargo on the path, a rustup that was installed for this user may still be there.
   [[ -x $HOME/.cargo/bin/cargo ]] && PATH=$HOME/.cargo/bin:$PATH
   command -v cargo >/dev/null && return
-  die "Rust is missing. Install rustup (https://rustup.rs); rust-toolchain.toml then brings the right compiler by itself."
+  local host dist fresh
+  host=$(uname -m)-unknown-linux-gnu
+  dist=https://static.rust-lang.org/rustup/dist/$host
+  fresh=$(mktemp -d)
+  say "==> Installing Rust by rustup to $HOME/.cargo and $HOME/.rustup (rust-toolchain.toml names the compiler; your shell's profile stays as it is)"
+  # The installer writes its name into itself: it has to be called rustup-init.
+  curl -fsSL --retry 3 -o "$fresh/rustup-init" "$dist/rustup-init"
+  [[ $(sha256sum <"$fresh/rustup-init") == "$(curl -fsSL --retry 3 "$dist/rustup-init.sha256" | cut -d' ' -f1)"* ]] ||
+    die "the rustup installer from $dist arrived damaged; try again"
+  chmod +x "$fresh/rustup-init"
+  "$fresh/rustup-init" -y -q --no-modify-path --profile minimal --default-toolchain none
+  rm -rf "$fresh"
+  PATH=$HOME/.cargo/bin:$PATH
+}
+
+# The pinned compiler, also where rustup does not install by itself what a toolchain file names.
+install_toolchain() {
+  command -v rustup >/dev/null || return 0
+  local toolchain
+  toolchain=$(sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml)
+  rustup toolchain list | grep -q "^$toolchain-" && return
+  say "==> Installing the Rust toolchain $toolchain"
+  rustup toolchain install "$toolchain" --profile minimal --component rustfmt --component clippy
 }
 
 install_kafka() {
@@ -91,10 +114,11 @@ install_cargo_deny() {
 
 mkdir -p "$MILLRACE_CACHE/bin"
 install_packages
-check_rust
+install_rust
 # Two set-ups at once (two clones, two terminals) take turns.
 exec 9>"$MILLRACE_CACHE/setup.lock"
 flock 9
+install_toolchain
 install_kafka
 compile_java
 install_cargo_deny
