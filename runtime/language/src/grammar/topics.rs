@@ -82,18 +82,23 @@ fn topic(at: &At<'_>, short: &str, report: &mut Diagnostics) -> Topic {
     }
 }
 
-/// Has a name of its own, so that it is no duplicate.
+/// Has a legal name of its own, so that what is said of it is its real fault alone.
 fn undecoded(at: &At<'_>, short: &str) -> Topic {
     Topic {
         path: at.path.clone(),
         short: short.to_owned(),
-        name: format!("<{short}>"),
+        name: stand_in(short),
         key: unknown(at),
         value: unknown(at),
         timestamp: None,
         start_from: None,
         on_error: None,
     }
+}
+
+fn stand_in(short: &str) -> String {
+    let legal = short.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' });
+    legal.take(200).chain("..unnamed".chars()).collect()
 }
 
 /// Stands for a format that did not decode; lowering asks no more of it.
