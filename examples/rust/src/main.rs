@@ -72,10 +72,7 @@ fn execute(command: Command) -> Result<(), Box<dyn Error>> {
 /// Runs the application in threads of its own: one for the group, and `num.stream.threads` workers.
 fn run(application: Application, config: &StreamsConfig) -> Result<(), millrace::Error> {
     // State is kept in RocksDB under `state.dir`; all its databases share one cache and one budget of memory.
-    let environment = Environment::new(EnvironmentConfig {
-        memory_bytes: config.state_memory_max_bytes,
-        ..EnvironmentConfig::default()
-    });
+    let environment = Environment::new(EnvironmentConfig::within(config.state_memory_max_bytes));
     let volume = environment.map_err(|error| millrace::Error::new(millrace::Code::S003, error.to_string()))?;
     let log = KafkaLog::new(&config.bootstrap_servers.join(","), &[])?;
 

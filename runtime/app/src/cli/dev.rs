@@ -124,7 +124,7 @@ pub fn dev(args: &DevArgs) -> Result<(), Failure> {
     let (log, epoch, plan) = (cluster.client("app").shared_log(), Instant::now(), program.plan.clone());
     let options = InstanceOptions {
         transient: Some(Uuid::new_v4()),
-        ..InstanceOptions::new(volume::open(&config.state_dir)?)
+        ..InstanceOptions::new(volume::open(&config)?)
     };
     let instance = Instance::new(bind::application(program), config, log, options)?;
     let metrics = instance.metrics();

@@ -76,7 +76,7 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     );
     let options = InstanceOptions {
         until_caught_up: args.until_caught_up,
-        ..InstanceOptions::new(volume::open(&state_dir)?)
+        ..InstanceOptions::new(volume::open(&config)?)
     };
     let instance = Instance::new(bind::application(program), config, kafka(&servers)?, options)?;
     let running = instance.spawn();

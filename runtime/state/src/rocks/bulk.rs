@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hashbrown::HashTable;
-use rocksdb::{Options, SstFileWriter};
+use parking_lot::Mutex;
+use rocksdb::{Cache, Options, SstFileWriter};
 use rustc_hash::{FxBuildHasher, FxHasher};
 
 use crate::Position;
@@ -31,41 +32,71 @@ pub(super) struct Bulk {
     pub stream_time: Option<i64>,
 }
 
-/// The process's memory for restores from nothing, divided among those under way.
-#[derive(Debug)]
+/// The process's memory for restores from nothing, divided among those under way. While there are any, the block cache does without it.
 pub(super) struct RestoreBudget {
     total: usize,
-    takers: Arc<AtomicUsize>,
+    lender: Arc<Lender>,
+}
+
+/// The block cache, and how many restores borrow from it.
+struct Lender {
+    takers: AtomicUsize,
+    cache: Mutex<Cache>,
+    capacity: usize,
+    /// What it lends: sorting a buffer and doubling it may take as much again.
+    lent: usize,
+}
+
+impl Lender {
+    /// One restore more, or one less; the cache follows the first and the last.
+    fn count(&self, step: impl Fn(usize) -> usize) {
+        let mut cache = self.cache.lock();
+        let before = self.takers.load(Ordering::Relaxed);
+        let now = step(before);
+        self.takers.store(now, Ordering::Relaxed);
+        match (before, now) {
+            (0, 1) => cache.set_capacity(self.capacity.saturating_sub(self.lent).max(self.capacity / 4)),
+            (1, 0) => cache.set_capacity(self.capacity),
+            _ => {}
+        }
+    }
 }
 
 /// One taker of the budget.
-struct Share(Arc<AtomicUsize>);
+struct Share(Arc<Lender>);
 
 /// Below this, runs would be too many small files.
 const LEAST_SHARE: usize = 4 << 20;
 
 impl RestoreBudget {
-    pub fn new(total: usize) -> Self {
+    /// `total` bytes, lent by a cache of `capacity`.
+    pub fn new(total: usize, cache: Cache, capacity: usize) -> Self {
+        let total = total.clamp(64 << 10, 1 << 31);
         Self {
-            total: total.clamp(64 << 10, 1 << 31),
-            takers: Arc::default(),
+            total,
+            lender: Arc::new(Lender {
+                takers: AtomicUsize::new(0),
+                cache: Mutex::new(cache),
+                capacity,
+                lent: 2 * total,
+            }),
         }
     }
 
     fn take(&self) -> Share {
-        self.takers.fetch_add(1, Ordering::Relaxed);
-        Share(Arc::clone(&self.takers))
+        self.lender.count(|takers| takers + 1);
+        Share(Arc::clone(&self.lender))
     }
 
     fn share(&self) -> usize {
-        let each = self.total / self.takers.load(Ordering::Relaxed).max(1);
+        let each = self.total / self.lender.takers.load(Ordering::Relaxed).max(1);
         each.max(LEAST_SHARE.min(self.total))
     }
 }
 
 impl Drop for Share {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.count(|takers| takers - 1);
     }
 }
 

@@ -13,10 +13,12 @@ use crate::{Error, Result, StateVolume, StoreConfig, TaskStore};
 /// How much the states of a process may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EnvironmentConfig {
-    /// Memory for block cache and write buffers together, in bytes. Two fifths of it may be write buffers.
+    /// Memory for all of it, in bytes, at least 8 MiB: block cache (index and filter blocks with it), write buffers, which may be two fifths
+    /// of it, and restores. It is no hard limit, since a read that finds no room must not fail: what is being read, and the filters of
+    /// level 0, stay whatever they take.
     pub memory_bytes: usize,
-    /// Memory that stores collect in while they are filled from nothing, in bytes, shared by those under way (4 MiB each at
-    /// least). Sorting and doubling may take as much again.
+    /// What of it stores collect in while they are filled from nothing, in bytes, shared by those under way (4 MiB each at
+    /// least). Sorting and doubling may take as much again, so the block cache lends twice as much.
     pub restore_buffer_bytes: usize,
     /// Threads for compaction; flushes have as many of their own, at least one.
     pub background_threads: usize,
@@ -25,12 +27,20 @@ pub struct EnvironmentConfig {
 }
 
 impl Default for EnvironmentConfig {
-    /// 256 MiB, a restore buffer of 64 MiB, as many threads as processors (at most 4), no limit on writes.
+    /// 256 MiB, else as [`within`](Self::within).
     fn default() -> Self {
+        Self::within(256 << 20)
+    }
+}
+
+impl EnvironmentConfig {
+    /// So much memory, a quarter of it for restores; as many threads as processors (at most 4), no limit on writes.
+    #[must_use]
+    pub fn within(memory_bytes: usize) -> Self {
         let processors = std::thread::available_parallelism().map_or(2, usize::from);
         Self {
-            memory_bytes: 256 << 20,
-            restore_buffer_bytes: 64 << 20,
+            memory_bytes,
+            restore_buffer_bytes: memory_bytes / 4,
             background_threads: processors.min(4),
             background_write_bytes_per_second: None,
         }
@@ -60,7 +70,7 @@ impl Environment {
         env.set_background_threads(threads);
         env.set_high_priority_background_threads((threads / 2).max(1));
         let database = options::database(&config, &env, &write_buffers).map_err(broken)?;
-        let restores = RestoreBudget::new(config.restore_buffer_bytes);
+        let restores = RestoreBudget::new(config.restore_buffer_bytes, cache.clone(), memory);
         Ok(Arc::new(Self {
             config,
             restores,

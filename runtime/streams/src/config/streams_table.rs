@@ -51,7 +51,7 @@ pub static STREAMS: &[Property] = &[
     used("input.buffer.max.bytes", Long, Some("536870912"), Low, "Bytes read ahead by the whole process before partitions pause (KIP-770's name; not in Java).").at_least(1),
     used("millrace.state.flush.max.lag.bytes", Long, Some("67108864"), Low, "Bytes of state that a crash may have to restore: a store that lags more is flushed to disk (not in Java).").at_least(1),
     used("millrace.state.flush.max.lag.ms", Long, Some("60000"), Low, "How long a store may lag on disk before it is flushed (not in Java).").at_least(0),
-    used("millrace.state.memory.max.bytes", Long, Some("268435456"), Medium, "Memory that all RocksDB stores of the process share: block cache and write buffers (not in Java).").at_least(8_388_608),
+    used("millrace.state.memory.max.bytes", Long, Some("268435456"), Medium, "Memory that all RocksDB stores of the process share: block cache, write buffers and restores (not in Java).").at_least(8_388_608),
     nothing("built.in.metrics.version", Text, JVM_METRICS).one_of(&["latest"]),
     used("commit.interval.ms", Long, Some("30000"), Low, "How often progress is committed. Under `exactly_once_v2` the default is 100.").at_least(0),
     unsupported("config.providers", List, Some(""), "`${…}` in values is not looked up: in Kubernetes take values from Secrets, elsewhere from the environment"),

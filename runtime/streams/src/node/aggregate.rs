@@ -10,6 +10,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use millrace_topology::NodeId;
 
+use super::scratch::reuse;
 use super::{Change, Children, Process};
 use crate::serde::Serde;
 use crate::task::{CachedRow, Context, Row, StoreSlot};
@@ -113,7 +114,7 @@ impl<K: Clone + 'static, V: 'static, A: 'static, R: Clone + 'static, W: Keying<K
 
     /// Row bytes are `i64 timestamp | value`, as in Java's timestamped stores.
     fn update(&mut self, record: Record<'_, K, V>, key: &K, start: i64, context: &mut Context<'_>) -> Result<()> {
-        self.row_key.clear();
+        reuse(&mut self.row_key);
         if let Err(error) = self.key_serde.serialize(&self.store_name, key, &mut self.row_key) {
             return context.processing_failed(self.id, error);
         }
@@ -133,7 +134,7 @@ impl<K: Clone + 'static, V: 'static, A: 'static, R: Clone + 'static, W: Keying<K
             Ok(after) => after,
             Err(error) => return context.processing_failed(self.id, error),
         };
-        self.row_value.clear();
+        reuse(&mut self.row_value);
         if let Some(after) = &after {
             self.row_value.extend_from_slice(&timestamp.to_be_bytes());
             if let Err(error) = self.value_serde.serialize(&self.store_name, after, &mut self.row_value) {

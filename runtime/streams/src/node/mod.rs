@@ -6,6 +6,7 @@
 //! Record path: synchronous; no await, no shared lock; records are borrowed, and an operation allocates only what it makes.
 
 mod aggregate;
+mod scratch;
 mod sink;
 mod source;
 mod stateless;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use millrace_topology::NodeId;
 
 use super::Process;
+use super::scratch::reuse;
 use crate::serde::Serde;
 use crate::task::{Context, OutputTopic};
 use crate::{Record, Result};
@@ -23,8 +24,8 @@ pub(super) struct Sink<K, V> {
 
 impl<K: 'static, V: 'static> Process<K, V> for Sink<K, V> {
     fn process(&mut self, record: Record<'_, K, V>, context: &mut Context<'_>) -> Result<()> {
-        self.key_buffer.clear();
-        self.value_buffer.clear();
+        reuse(&mut self.key_buffer);
+        reuse(&mut self.value_buffer);
         if let Some(key) = record.key
             && let Err(error) = self.key_serde.serialize(&self.topic_name, key, &mut self.key_buffer)
         {

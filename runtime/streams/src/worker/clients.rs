@@ -86,9 +86,9 @@ impl Shared {
     }
 }
 
-/// Bytes that uncommitted rows may take before a commit comes early; no bound if it is switched off.
+/// Bytes that a worker's uncommitted rows may take before a commit comes early, its share of the process's; no bound if it is switched off.
 pub(super) fn uncommitted_bound(config: &StreamsConfig) -> usize {
-    config
-        .statestore_uncommitted_max_bytes
-        .map_or(usize::MAX, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX))
+    config.statestore_uncommitted_max_bytes.map_or(usize::MAX, |bytes| {
+        usize::try_from(bytes).unwrap_or(usize::MAX) / config.num_stream_threads.max(1)
+    })
 }
