@@ -17,6 +17,9 @@ pub struct MillraceBuilder {
     args: Vec<String>,
     env: Vec<(String, String)>,
     state: Option<PathBuf>,
+    /// A command that the program's own is an argument of.
+    within: Vec<String>,
+    disk: Option<u64>,
 }
 
 /// One line of the log, as `--log-format json` writes it; fields of all events together.
@@ -38,6 +41,12 @@ pub struct Event {
     /// `assigned`: the tasks that this process now runs, such as `0_1`.
     #[serde(default)]
     pub active: Vec<String>,
+    /// `set_aside`, `running`: the task.
+    #[serde(default)]
+    pub task: String,
+    /// `disk_full`: the error's code.
+    #[serde(default)]
+    pub code: String,
 }
 
 /// A running or ended `millrace run`.
@@ -74,6 +83,21 @@ impl MillraceBuilder {
         self
     }
 
+    /// Keeps the state on a file system of its own, of so many bytes: in memory, mounted where nobody else sees it, gone with the process.
+    /// [`Millrace::disk`] is the way to it.
+    #[must_use]
+    pub fn on_own_disk(mut self, bytes: u64) -> Self {
+        self.disk = Some(bytes);
+        self
+    }
+
+    /// Runs the program by this command, whose last argument it is: a limit, say.
+    #[must_use]
+    pub fn within(mut self, command: &[&str]) -> Self {
+        self.within = command.iter().map(|&word| word.to_owned()).collect();
+        self
+    }
+
     /// What failures call this process.
     #[must_use]
     pub fn named(mut self, name: &str) -> Self {
@@ -91,8 +115,15 @@ impl MillraceBuilder {
         let manifest = self.manifest.config("state.dir", state.display());
         let file = dir.path().join("app.yaml");
         std::fs::write(&file, manifest.yaml()).expect("write the manifest");
-        let mut command = Command::new(paths::millrace_binary());
+        let mut words = self.within;
+        if let Some(bytes) = self.disk {
+            std::fs::create_dir_all(&state).expect("a directory to mount on");
+            words.extend(own_disk(&state, bytes));
+        }
+        words.push(paths::millrace_binary().display().to_string());
+        let mut command = Command::new(&words[0]);
         command
+            .args(&words[1..])
             .arg("run")
             .arg(&file)
             .args(["--log-format", "json"])
@@ -117,11 +148,19 @@ impl Millrace {
             args: Vec::new(),
             env: Vec::new(),
             state: None,
+            within: Vec::new(),
+            disk: None,
         }
     }
 
     pub fn state_dir(&self) -> &Path {
         &self.state
+    }
+
+    /// The state directory of a process that runs [on a disk of its own](MillraceBuilder::on_own_disk), as seen from here.
+    pub fn disk(&self) -> PathBuf {
+        let root = PathBuf::from(format!("/proc/{}/root", self.process.pid()));
+        root.join(self.state.strip_prefix("/").expect("an absolute path"))
     }
 
     /// Waits for its end.
@@ -161,6 +200,18 @@ impl Millrace {
         });
         event(&line).expect("it was read before")
     }
+}
+
+/// Mounts a file system in memory and goes on as the command that follows; without root's rights in a user name space of its own.
+fn own_disk(at: &Path, bytes: u64) -> Vec<String> {
+    const MOUNT: &str = r#"mount -t tmpfs -o "size=$1" millrace-test "$2" && shift 2 && exec "$@""#;
+    let mut words = vec!["unshare".to_owned(), "--mount".to_owned()];
+    if !rustix::process::geteuid().is_root() {
+        words.push("--map-root-user".to_owned());
+    }
+    let (bytes, at) = (bytes.to_string(), at.display().to_string());
+    words.extend(["sh", "-c", MOUNT, "sh", &bytes, &at].map(str::to_owned));
+    words
 }
 
 fn event(line: &str) -> Option<Event> {

@@ -125,6 +125,7 @@ pub fn title(code: Code) -> &'static str {
         Code::S001 => "the state directory is in use",
         Code::S002 => "state on disk is damaged",
         Code::S003 => "the disk refuses to read or write",
+        Code::S004 => "the disk is full",
         Code::R001 => "a record cannot be read",
         Code::R002 => "a record cannot be processed",
         Code::R003 => "a record cannot be written",
@@ -158,7 +159,8 @@ pub fn advice(code: Code) -> &'static str {
         Code::F001 => "give every instance its own group.instance.id and its own state directory",
         Code::S001 => "stop the other process, or give this one another --state-dir",
         Code::S002 => "start again: damaged state is set aside and restored from the changelog",
-        Code::S003 => "look at free space, mount options and the disk's health",
+        Code::S003 => "look at mount options, permissions and the disk's health",
+        Code::S004 => "free or grow the volume of state.dir: nothing is lost",
         Code::R001 => "correct the topic's format, or set onError: continue or deadLetter on it",
         Code::R002 => {
             "correct the expression (has(value.x) asks first), or set onError: continue or deadLetter on the pipeline"

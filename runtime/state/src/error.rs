@@ -36,6 +36,14 @@ pub enum Error {
         /// What the system said.
         reason: String,
     },
+    /// The disk is full. The state on it is sound: what could not be written is in the changelogs.
+    #[error("the disk of state in {dir} is full: {reason}", dir = .dir.display())]
+    NoSpace {
+        /// The task's directory.
+        dir: PathBuf,
+        /// What the system said.
+        reason: String,
+    },
     /// A changelog key too short for its store: a window's key ends with 8 bytes of start and 4 of sequence number.
     #[error("a key of {length} bytes is no window key of store {store}: it needs at least 12")]
     MalformedKey {
@@ -64,6 +72,19 @@ impl Error {
         matches!(self, Self::Damaged { .. })
     }
 
+    /// The directory of the task that it is about.
+    #[must_use]
+    pub fn dir(&self) -> Option<&Path> {
+        match self {
+            Self::Damaged { dir, .. }
+            | Self::Locked { dir, .. }
+            | Self::Io { dir, .. }
+            | Self::NoSpace { dir, .. }
+            | Self::Config { dir, .. } => Some(dir),
+            Self::MalformedKey { .. } => None,
+        }
+    }
+
     pub(crate) fn damaged(dir: &Path, store: Option<&str>, reason: impl ToString) -> Self {
         Self::Damaged {
             dir: dir.to_owned(),
@@ -72,13 +93,25 @@ impl Error {
         }
     }
 
+    /// The system refused; a full disk is told apart by its words, since RocksDB passes on nothing else.
     pub(crate) fn io(dir: &Path, store: Option<&str>, reason: impl ToString) -> Self {
+        let (dir, reason) = (dir.to_owned(), reason.to_string());
+        if is_full(&reason) {
+            return Self::NoSpace { dir, reason };
+        }
         Self::Io {
-            dir: dir.to_owned(),
+            dir,
             store: store.map(str::to_owned),
-            reason: reason.to_string(),
+            reason,
         }
     }
+}
+
+/// Whether a message of the system's, or of RocksDB's with the system's in it, tells of a full disk (ENOSPC, EDQUOT).
+pub(crate) fn is_full(message: &str) -> bool {
+    ["No space left on device", "Disk quota exceeded", "Quota exceeded"]
+        .iter()
+        .any(|words| message.contains(words))
 }
 
 fn named(store: &Option<String>) -> String {

@@ -198,4 +198,11 @@ pub trait StateVolume: Send + Sync {
 
     /// Moves damaged state out of the way (for a person to look at) and says where to; at most one is kept a task.
     fn set_aside(&self, dir: &Path) -> Result<PathBuf>;
+
+    /// Whether there is room for tasks' state under `dir` (an application's directory), after the disk was full. What was set aside there is
+    /// removed if that helps.
+    fn make_room(&self, dir: &Path) -> bool {
+        let _ = dir;
+        true
+    }
 }

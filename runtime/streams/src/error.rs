@@ -1,6 +1,7 @@
 //! The one error of this crate: coded, so that each has a page in `docs/errors` and an exit code.
 
 use std::fmt;
+use std::path::PathBuf;
 
 /// A class of fatal errors: what the operator has to look at, and the process's exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -41,6 +42,8 @@ pub enum Code {
     S002,
     /// The disk refused a read or a write.
     S003,
+    /// The disk is full.
+    S004,
     /// A record could not be read, and the handler says fail.
     R001,
     /// A record could not be processed, and the handler says fail.
@@ -59,7 +62,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of the documentation.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::K001,
         Self::K002,
         Self::K003,
@@ -78,6 +81,7 @@ impl Code {
         Self::S001,
         Self::S002,
         Self::S003,
+        Self::S004,
         Self::R001,
         Self::R002,
         Self::R003,
@@ -95,7 +99,7 @@ impl Code {
             Self::K001 | Self::K002 | Self::K003 | Self::K004 | Self::K005 => 4,
             Self::T001 | Self::T002 | Self::T003 | Self::T004 | Self::T005 | Self::T006 | Self::T007 => 5,
             Self::G001 | Self::G002 | Self::F001 => 6,
-            Self::S001 | Self::S002 | Self::S003 => 7,
+            Self::S001 | Self::S002 | Self::S003 | Self::S004 => 7,
             Self::R001 | Self::R002 | Self::R003 | Self::R004 => 8,
             Self::W001 | Self::X001 => 70,
         }
@@ -109,12 +113,16 @@ impl fmt::Display for Code {
 }
 
 /// What the engine does about an error.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Recovery {
     /// The application ends.
     Fatal,
     /// The transaction is dropped; the tasks start again from what is committed.
     Revive,
+    /// The state of the task in this directory is damaged: it is set aside; then as `Revive`.
+    SetAside(PathBuf),
+    /// The disk with this task's directory is full: as `Revive`, once there is room.
+    AwaitRoom(PathBuf),
     /// The group moved on without this member: its tasks are dropped, it joins again.
     Rejoin,
 }
@@ -143,8 +151,8 @@ impl Error {
         }
     }
 
-    pub(crate) fn recovery(&self) -> Recovery {
-        self.recovery
+    pub(crate) fn recovery(&self) -> &Recovery {
+        &self.recovery
     }
 
     pub(crate) fn recover_by(mut self, recovery: Recovery) -> Self {

@@ -2,6 +2,7 @@
 //!
 //! Each test has topics and application ids of its own ([`millrace_e2e::unique`]), so that they run side by side.
 
+mod disk;
 mod equal_to_java;
 mod fixtures;
 mod group;

@@ -7,7 +7,7 @@ use rocksdb::{Cache, Env, WriteBufferManager};
 
 use super::TaskState;
 use super::bulk::RestoreBudget;
-use super::{aside_of, errors, options};
+use super::{aside_of, errors, options, room};
 use crate::{Error, Result, StateVolume, StoreConfig, TaskStore};
 
 /// How much the states of a process may use.
@@ -136,5 +136,9 @@ impl StateVolume for Arc<Environment> {
         }
         std::fs::rename(dir, &aside).map_err(|err| Error::io(dir, None, err))?;
         Ok(aside)
+    }
+
+    fn make_room(&self, dir: &Path) -> bool {
+        room::make_room(dir)
     }
 }

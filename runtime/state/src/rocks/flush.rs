@@ -1,6 +1,6 @@
 //! When a store's column family is flushed, and what that makes durable.
 
-use rocksdb::{FlushOptions, ReadOptions, ReadTier};
+use rocksdb::{FlushOptions, ReadOptions, ReadTier, WriteBatch};
 
 use super::options::L0_SLOWDOWN;
 use super::task::TaskState;
@@ -67,6 +67,7 @@ impl TaskState {
     }
 
     pub(super) fn start_lagging_flushes(&mut self, now_ms: i64, bounds: &FlushBounds) -> Result<()> {
+        self.ask_for_failed_work()?;
         for index in 0..self.stores.len() {
             let index = StoreIndex(index as u16);
             if self.store(index).lag.flushing.is_some() && self.number(index, "rocksdb.num-immutable-mem-table") == 0 {
@@ -86,6 +87,21 @@ impl TaskState {
                 let lag = &mut self.stores[index.get()].lag;
                 lag.flushing = Some((lag.bytes, now_ms));
             }
+        }
+        Ok(())
+    }
+
+    /// A flush or compaction that fails in the background fails the next write: a task that has nothing to write must learn of it, too.
+    fn ask_for_failed_work(&mut self) -> Result<()> {
+        let failures = self.db.property_int_value("rocksdb.background-errors");
+        let failures = failures.ok().flatten().unwrap_or(0);
+        if failures > self.background_errors {
+            // The default column family has no rows, and this one's deletion adds none.
+            let mut writes = WriteBatch::default();
+            writes.delete(META_ROW);
+            let written = self.db.write_opt(writes, &self.write);
+            written.map_err(|err| super::errors::classify(err, &self.dir, None))?;
+            self.background_errors = failures;
         }
         Ok(())
     }

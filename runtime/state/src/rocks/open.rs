@@ -51,6 +51,8 @@ impl TaskState {
         });
         let mut db =
             DB::open_cf_descriptors(&env.database, dir, descriptors).map_err(|err| errors::classify_open(err, dir))?;
+        // Not before the lock is ours.
+        super::restore::remove_leftovers(dir).map_err(|err| Error::io(dir, None, err))?;
         for name in unknown {
             tracing::info!(dir = %dir.display(), family = name, "dropping state of a store that is no longer used");
             db.drop_cf(&name)

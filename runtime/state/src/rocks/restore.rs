@@ -1,15 +1,53 @@
 //! Filling a store from its changelog: in bulk while it is empty, by batches afterwards.
 
+use std::path::Path;
+
 use rocksdb::{IngestExternalFileOptions, WriteBatch};
 
 use super::bulk::Bulk;
-use super::task::{TaskState, is_expired};
+use super::task::{StoreState, TaskState, is_expired};
 use crate::position::Meta;
 use crate::row::{META_ROW, RowKey, RowLayout, segment_row, window_start};
 use crate::{Error, Position, Result, StoreIndex};
 
+/// How the names of files begin that are made to be ingested.
+const STEM: &str = "restore-";
 /// A tail's write batch is handed to RocksDB when it has grown to this.
 const CHUNK_BYTES: usize = 1 << 20;
+
+/// Removes files that a process left behind when it died between making and ingesting them.
+pub(super) fn remove_leftovers(dir: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(dir)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with(STEM) {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+impl StoreState {
+    /// Makes the row key of a changelog record and moves the stream time up to it; false if its segment is gone.
+    fn take_row(
+        &mut self,
+        key: &[u8],
+        value: Option<&[u8]>,
+        stream_time: &mut Option<i64>,
+        row: &mut RowKey,
+    ) -> Result<bool> {
+        row.clear();
+        let pushed = self.meta.layout.push_row_key(key, row);
+        pushed.ok_or_else(|| self.malformed(key))?;
+        if matches!(self.meta.layout, RowLayout::Window { .. }) {
+            *stream_time = (*stream_time).max(window_start(key));
+            if is_expired(row, self.first_live(*stream_time)) {
+                self.expired_rows += u64::from(value.is_some());
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
 
 impl TaskState {
     pub(super) fn take_changelog<'r>(
@@ -43,24 +81,12 @@ impl TaskState {
         after: &Position,
         stream_time: Option<i64>,
     ) -> Result<()> {
-        let windowed = matches!(self.store(store).meta.layout, RowLayout::Window { .. });
         bulk.adjust(&self.env.restores);
         bulk.stream_time = bulk.stream_time.max(stream_time);
         let mut row = RowKey::new();
         for (key, value) in records {
-            let state = &mut self.stores[store.get()];
-            row.clear();
-            state
-                .meta
-                .layout
-                .push_row_key(key, &mut row)
-                .ok_or_else(|| state.malformed(key))?;
-            if windowed {
-                bulk.stream_time = bulk.stream_time.max(window_start(key));
-                if is_expired(&row, state.first_live(bulk.stream_time)) {
-                    state.expired_rows += u64::from(value.is_some());
-                    continue;
-                }
+            if !self.stores[store.get()].take_row(key, value, &mut bulk.stream_time, &mut row)? {
+                continue;
             }
             if !bulk.push(&row, value) {
                 // The run's position is that of the last call: rows of this one may be among them, and come again.
@@ -85,7 +111,7 @@ impl TaskState {
         if let Some(position) = &bulk.position {
             meta.position = Some(position.clone());
         }
-        let stem = self.dir.join(format!("restore-{}", store.get()));
+        let stem = self.dir.join(format!("{STEM}{}", store.get()));
         let settings = super::options::store(state.config.kind, &self.env.cache);
         let file_bytes = super::options::file_bytes(state.config.kind);
         let first_live = state.first_live(bulk.stream_time);
@@ -146,27 +172,16 @@ impl TaskState {
         stream_time: Option<i64>,
     ) -> Result<()> {
         let state = &mut self.stores[store.get()];
-        let windowed = matches!(state.meta.layout, RowLayout::Window { .. });
         let mut meta: Meta = state.meta.clone();
-        if windowed {
+        if matches!(meta.layout, RowLayout::Window { .. }) {
             meta.stream_time = meta.stream_time.max(stream_time);
         }
         let mut writes = WriteBatch::default();
         let mut row = RowKey::new();
         for (key, value) in records {
             let state = &mut self.stores[store.get()];
-            row.clear();
-            state
-                .meta
-                .layout
-                .push_row_key(key, &mut row)
-                .ok_or_else(|| state.malformed(key))?;
-            if windowed {
-                meta.stream_time = meta.stream_time.max(window_start(key));
-                if is_expired(&row, state.first_live(meta.stream_time)) {
-                    state.expired_rows += u64::from(value.is_some());
-                    continue;
-                }
+            if !state.take_row(key, value, &mut meta.stream_time, &mut row)? {
+                continue;
             }
             state.lag.wrote(row.len() + value.map_or(0, <[u8]>::len));
             match value {

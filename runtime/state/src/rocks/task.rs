@@ -43,6 +43,8 @@ pub struct TaskState {
     configs: Vec<StoreConfig>,
     read: ReadOptions,
     pub(super) write: WriteOptions,
+    /// Failures of RocksDB's own threads that were asked for already.
+    pub(super) background_errors: u64,
     pub(super) db: DB,
 }
 
@@ -101,6 +103,7 @@ impl TaskState {
             configs,
             read: ReadOptions::default(),
             write: open::write_options(),
+            background_errors: 0,
             db,
         }
     }

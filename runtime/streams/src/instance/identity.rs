@@ -1,7 +1,7 @@
 //! Who this process is: an id that lives on its volume, and a lock that keeps a second process off it.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
 use uuid::Uuid;
@@ -24,8 +24,12 @@ impl Identity {
     /// Reads the id from `<dir>/millrace-process`, or makes one; the file is locked against other processes.
     pub(crate) fn on_volume(dir: &Path) -> Result<Self> {
         let io = |what: &str, error: &std::io::Error| {
+            let code = match error.kind() {
+                ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Code::S004,
+                _ => Code::S003,
+            };
             Error::new(
-                Code::S003,
+                code,
                 format!(
                     "{what} {}: {error}; check state.dir, its space and its permissions",
                     dir.display()

@@ -165,7 +165,7 @@ impl Policies {
             written.map_err(|error| {
                 let why = format!("{place}: {message}; and its dead letter cannot be written: {}", error.message());
                 let limit = "for records larger than 1 MiB raise producer.max.request.size, and max.message.bytes of the dead-letter topic";
-                Error::new(error.code(), format!("{why}; {limit}")).recover_by(error.recovery())
+                Error::new(error.code(), format!("{why}; {limit}")).recover_by(error.recovery().clone())
             })?;
             metrics.dead_letters.add(1);
         }

@@ -230,8 +230,8 @@ impl Task {
     }
 
     /// Notes that its stores stand at the end of their changelogs now.
-    pub(crate) fn touch(&mut self, now_ms: i64) {
-        self.stores.touch(now_ms);
+    pub(crate) fn touch(&mut self, now_ms: i64) -> Result<()> {
+        self.stores.touch(now_ms)
     }
 
     /// Starts to flush what lags on disk.
@@ -249,6 +249,11 @@ impl Task {
                 ));
             }
         }
+    }
+
+    /// Lets go of its state as it stands, before it is ended.
+    pub(crate) fn abandon_state(&mut self) {
+        self.stores.abandon();
     }
 
     /// Ends the task and gives its state back, without what was not committed.

@@ -15,6 +15,7 @@ use millrace_state::{Batch, Dirty, Evicted, FlushBounds, Lookup, Position, Store
 use super::OutputTopic;
 use super::collector::Collector;
 use super::metadata::UNKNOWN_TIME;
+use crate::error::Recovery;
 use crate::{Code, Error, RecordContext, Result};
 
 /// What an entry of the record cache counts beyond key and value, as in Kafka: 24 for the node, 1 for the flag, 20 for the context and
@@ -391,8 +392,8 @@ impl TaskStores {
     }
 
     /// Notes that the stores stand at the end of their changelogs now: they missed no tombstone until here.
-    pub(crate) fn touch(&mut self, now_ms: i64) {
-        let Some(db) = &mut self.db else { return };
+    pub(crate) fn touch(&mut self, now_ms: i64) -> Result<()> {
+        let Some(db) = &mut self.db else { return Ok(()) };
         for index in 0..self.stores.len() {
             let at = StoreIndex(index as u16);
             if let Some(position) = db.position(at) {
@@ -403,9 +404,7 @@ impl TaskStores {
                 self.batch.set_position(at, position);
             }
         }
-        if let Err(error) = db.apply(&mut self.batch) {
-            tracing::warn!(%error, "the state's time could not be noted");
-        }
+        Ok(db.apply(&mut self.batch)?)
     }
 
     /// Starts to flush what lags on disk by more than the bounds; also for a task that has nothing to commit.
@@ -414,6 +413,11 @@ impl TaskStores {
             db.flush_if_lagging(now_ms, bounds)?;
         }
         Ok(())
+    }
+
+    /// Lets go of the database as it stands, without a flush: it cannot be trusted, or cannot be written.
+    pub(crate) fn abandon(&mut self) {
+        self.db = None;
     }
 
     /// Gives the database back, with what was not committed forgotten.
@@ -434,12 +438,13 @@ impl Drop for TaskStores {
 impl From<millrace_state::Error> for Error {
     fn from(error: millrace_state::Error) -> Self {
         use millrace_state::Error as State;
-        let code = match &error {
-            State::Damaged { .. } => Code::S002,
-            State::Locked { .. } => Code::S001,
-            State::Io { .. } => Code::S003,
-            State::MalformedKey { .. } | State::Config { .. } => Code::X001,
+        let (code, recovery) = match &error {
+            State::Damaged { dir, .. } => (Code::S002, Recovery::SetAside(dir.clone())),
+            State::NoSpace { dir, .. } => (Code::S004, Recovery::AwaitRoom(dir.clone())),
+            State::Locked { .. } => (Code::S001, Recovery::Fatal),
+            State::Io { .. } => (Code::S003, Recovery::Fatal),
+            State::MalformedKey { .. } | State::Config { .. } => (Code::X001, Recovery::Fatal),
         };
-        Self::new(code, error.to_string())
+        Self::new(code, error.to_string()).recover_by(recovery)
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use millrace_kafka::clock::{ManualClock, SharedClock};
 use millrace_kafka::inproc::{Cluster, ClusterOptions};
 use millrace_kafka::log::Isolation;
-use millrace_state::MemoryVolume;
+use millrace_state::{MemoryVolume, StateVolume};
 use uuid::Uuid;
 
 use crate::config::StreamsConfig;
@@ -49,11 +49,21 @@ impl Harness {
     }
 
     pub(super) fn instance(&self, name: &str, application: &Application) -> Result<Instance> {
+        self.instance_on(name, application, Arc::new(self.volume.clone()))
+    }
+
+    /// An instance whose state is on another volume than the harness's own.
+    pub(super) fn instance_on(
+        &self,
+        name: &str,
+        application: &Application,
+        volume: Arc<dyn StateVolume>,
+    ) -> Result<Instance> {
         let parsed = StreamsConfig::parse(&self.config).unwrap_or_else(|error| panic!("{error}"));
         let options = InstanceOptions {
             clock: Arc::clone(&self.clock) as SharedClock,
             transient: Some(Uuid::new_v5(&Uuid::NAMESPACE_DNS, name.as_bytes())),
-            ..InstanceOptions::new(Arc::new(self.volume.clone()))
+            ..InstanceOptions::new(volume)
         };
         Instance::new(
             application.clone(),

@@ -1,7 +1,9 @@
 //! The engine on the in-process log: whole instances, stepped by hand.
 
 mod bench;
+mod disk;
 mod dsl;
 mod dsl_errors;
 mod harness;
+mod retention;
 mod seed;

@@ -98,35 +98,36 @@ impl Worker {
 
     /// Notes on disk, now and then, that quiet stores stand at the end of their changelogs: else they would count as left behind for longer
     /// than `delete.retention.ms`, and be rebuilt after a crash.
-    fn touch_tasks(&mut self, now: Duration) {
+    fn touch_tasks(&mut self, now: Duration) -> Result<()> {
         if now.saturating_sub(self.last_touch) < TOUCH_EVERY {
-            return;
+            return Ok(());
         }
         self.last_touch = now;
         let now_ms = self.shared.clock.now_ms();
-        self.running.values_mut().for_each(|task| task.touch(now_ms));
+        self.running.values_mut().try_for_each(|task| task.touch(now_ms))
     }
 
     /// Deletes from repartition topics what is processed and committed (`repartition.purge.interval.ms`).
-    pub(super) fn maybe_purge(&mut self) {
+    pub(super) fn maybe_purge(&mut self) -> Result<()> {
         let now = self.shared.clock.monotonic();
         if now.saturating_sub(self.last_purge) < self.shared.config.repartition_purge_interval {
-            return;
+            return Ok(());
         }
         self.last_purge = now;
-        self.touch_tasks(now);
+        self.touch_tasks(now)?;
         let mut before = Vec::new();
         for task in self.running.values() {
             task.purgeable(self.consumer.as_ref(), &mut before);
         }
         before.retain(|(_, offset)| *offset > 0);
         if before.is_empty() {
-            return;
+            return Ok(());
         }
         if let Err(error) = self.admin.delete_records(&before, self.shared.call_timeout())
             && !std::mem::replace(&mut self.purge_warned, true)
         {
             tracing::warn!(%error, "repartition topics cannot be purged and will grow: allow the application DELETE on them");
         }
+        Ok(())
     }
 }

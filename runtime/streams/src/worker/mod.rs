@@ -5,6 +5,7 @@
 
 mod clients;
 mod commit;
+mod disk;
 mod open;
 mod recover;
 
@@ -163,6 +164,7 @@ pub(crate) struct Worker {
     transaction_since: Option<Duration>,
     retry_at: Duration,
     retries: u32,
+    disk: disk::Disk,
     polled: Vec<Polled>,
     stopped: bool,
 }
@@ -216,6 +218,7 @@ impl Worker {
             transaction_since: None,
             retry_at: Duration::ZERO,
             retries: 0,
+            disk: disk::Disk::default(),
             polled: Vec::new(),
             stopped: false,
         })
@@ -339,7 +342,7 @@ impl Worker {
         self.processed = processed;
         self.maybe_commit()?;
         self.maybe_flush()?;
-        self.maybe_purge();
+        self.maybe_purge()?;
         self.metrics.running.set(self.running.len() as i64);
         self.metrics
             .restoring
@@ -369,7 +372,8 @@ impl Worker {
     fn poll(&mut self, may_wait: bool) -> Result<bool> {
         let config = &self.shared.config;
         let waiting: usize = self.running.values().map(Task::input_bytes).sum();
-        let over_bytes = waiting as u64 > config.input_buffer_max_bytes;
+        // The process's bound, each worker's share of it.
+        let over_bytes = waiting as u64 > config.input_buffer_max_bytes / config.num_stream_threads.max(1) as u64;
         self.adjust_pauses(over_bytes)?;
         let timeout = if may_wait && self.processed == 0 {
             self.wait()

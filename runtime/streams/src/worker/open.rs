@@ -70,7 +70,14 @@ impl Worker {
     /// Opens what is waiting; tasks whose offsets are still part of an open transaction keep waiting.
     pub(super) fn open_waiting(&mut self) -> Result<()> {
         self.open_collector()?;
+        let has_room = self.has_room();
+        if !has_room {
+            self.back_off();
+        }
         for id in self.waiting.clone() {
+            if !has_room && !self.shared.layout.part(id).stores.is_empty() {
+                continue;
+            }
             match self.open(id) {
                 Ok(opening) => {
                     self.waiting.remove(&id);
@@ -82,7 +89,16 @@ impl Worker {
                     self.back_off();
                     return Ok(());
                 }
-                Err(error) => return Err(error),
+                Err(error) => match error.recovery() {
+                    // The task's alone: it is opened on an empty database in the next step.
+                    Recovery::SetAside(_) => self.set_aside(id, &error)?,
+                    Recovery::AwaitRoom(_) => {
+                        self.note_full_disk(&error);
+                        self.back_off();
+                        return Ok(());
+                    }
+                    _ => return Err(error),
+                },
             }
         }
         Ok(())
@@ -114,14 +130,7 @@ impl Worker {
         }
         let configs: Vec<_> = part.stores.iter().map(|store| store.config.clone()).collect();
         let dir = shared.layout.task_dir(&shared.state_dir, id);
-        let mut db = match shared.volume.open(&dir, &configs) {
-            Err(error) if error.is_damage() => {
-                let aside = shared.volume.set_aside(&dir)?;
-                tracing::warn!(task = %id, %error, aside = %aside.display(), "damaged state is set aside; the task is restored from its changelogs");
-                shared.volume.open(&dir, &configs)?
-            }
-            opened => opened?,
-        };
+        let mut db = shared.volume.open(&dir, &configs)?;
         let mut logged = Vec::new();
         for (index, store) in part.stores.iter().enumerate() {
             let Some(changelog) = &store.changelog else { continue };
@@ -292,11 +301,14 @@ impl Worker {
         }
         for id in complete {
             let mut opening = self.opening.remove(&id).expect("just seen");
+            // Should it fail from here on, it is still ours to open.
+            self.waiting.insert(id);
             if let Some(db) = &mut opening.db {
                 // What took a restore to get is made durable now, whatever the bounds.
                 db.flush_if_lagging(now_ms, &FlushBounds { bytes: 0, time_ms: 0 })?;
             }
             self.start(id, opening)?;
+            self.waiting.remove(&id);
             progress = true;
         }
         Ok(progress)
@@ -419,7 +431,7 @@ impl Worker {
             std::rc::Rc::clone(&self.cache),
             &stream_times,
         );
-        stores.touch(shared.clock.now_ms());
+        stores.touch(shared.clock.now_ms())?;
         let foreign = start
             .processors
             .iter()

@@ -14,13 +14,26 @@ use crate::{Code, Error, Result};
 impl Worker {
     /// Recovers from an error, or gives it back if it is fatal.
     pub(super) fn recover(&mut self, error: Error) -> Result<()> {
-        match error.recovery() {
+        match error.recovery().clone() {
             Recovery::Fatal => return Err(error),
             Recovery::Revive => {
                 tracing::warn!(%error, "the work since the last commit is dropped and done again");
-                let tasks = self.all_tasks();
-                self.drop_tasks();
-                self.waiting = tasks;
+                self.start_again();
+            }
+            Recovery::SetAside(dir) => {
+                let damaged = self.abandon(&dir);
+                self.start_again();
+                if let Some(task) = damaged {
+                    self.set_aside(task, &error)?;
+                } else {
+                    // Given away in this very step: its next owner meets the damage again.
+                    tracing::warn!(%error, "the work since the last commit is dropped and done again");
+                }
+            }
+            Recovery::AwaitRoom(dir) => {
+                self.abandon(&dir);
+                self.start_again();
+                self.note_full_disk(&error);
             }
             Recovery::Rejoin => {
                 tracing::warn!(%error, "this member was overtaken: its tasks are dropped and it joins again");
@@ -35,6 +48,13 @@ impl Worker {
         }
         self.back_off();
         Ok(())
+    }
+
+    /// Drops all tasks without a commit; they wait to be opened anew.
+    fn start_again(&mut self) {
+        let tasks = self.all_tasks();
+        self.drop_tasks();
+        self.waiting = tasks;
     }
 
     /// Waits longer with each failure in a row, up to 2 s.
@@ -77,8 +97,8 @@ impl Worker {
                     self.by_partition.remove(partition);
                 }
                 let mut stores = task.into_stores();
-                if committed {
-                    stores.touch(self.shared.clock.now_ms());
+                if committed && let Err(error) = stores.touch(self.shared.clock.now_ms()) {
+                    tracing::warn!(task = %id, %error, "the state's time could not be noted");
                 }
                 close(*id, stores);
             }
