@@ -8,7 +8,7 @@ export PATH := $(HOME)/.cargo/bin:$(PATH)
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test bench broker fmt lint docs
+.PHONY: help setup build demo test soak bench broker fmt lint docs
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ demo: build ## the seed's application on an in-process log, with a live view
 
 test: setup ## all suites, real Kafka included; ARGS="unit docs" for some
 	@scripts/test.sh $(ARGS)
+
+soak: setup ## the long searches, hours; ARGS="kills memory" for some; record in e2e/soak.json
+	@scripts/soak.sh $(ARGS)
 
 bench: build ## Java and Millrace side by side on one broker
 	@scripts/bench.sh $(ARGS)

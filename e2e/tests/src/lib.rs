@@ -8,6 +8,7 @@
 
 pub mod admin;
 mod broker;
+pub mod cgroup;
 pub mod compare;
 pub mod data;
 pub mod feed;
@@ -20,11 +21,23 @@ pub mod murmur2;
 pub mod paths;
 mod process;
 pub mod read;
+pub mod soak;
 
 pub use broker::{Broker, unused_port};
 pub use java::{JavaApp, JavaAppBuilder};
 pub use millrace::{Event, Millrace, MillraceBuilder};
 pub use process::{Exit, Process, wait_until};
+
+/// A number that a longer search sets by environment, such as `MILLRACE_KILLS`; else the one of a short test.
+///
+/// # Panics
+/// If the variable holds no number.
+pub fn knob<T: std::str::FromStr>(name: &str, otherwise: T) -> T {
+    match std::env::var(name) {
+        Err(_) => otherwise,
+        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")),
+    }
+}
 
 /// A name no other test has used: `what-<process id>-<counter>`, fit for topics, application ids and directories.
 pub fn unique(what: &str) -> String {

@@ -39,6 +39,15 @@ const BY_SHOP: &str = r#"        - filter: "value.amount > 0"
         - toStream
 "#;
 
+const LATEST: &str = r#"        - aggregate:
+            name: latest
+            fields:
+              - count: "count()"
+              - text: "last(value.text)"
+        - mapValues: {drop: [text]}
+        - toStream
+"#;
+
 impl Manifest {
     /// The five-minute totals per user, both handlers continuing.
     pub fn totals(broker: &Broker, application_id: &str, input: &str, output: &str) -> Manifest {
@@ -67,6 +76,14 @@ impl Manifest {
     pub fn by_shop(broker: &Broker, application_id: &str, input: &str, output: &str) -> Manifest {
         Manifest {
             steps: BY_SHOP.to_owned(),
+            ..Manifest::totals(broker, application_id, input, output)
+        }
+    }
+
+    /// The last text of each key and how many there were, of which the output has the number only: much state, little output.
+    pub fn latest(broker: &Broker, application_id: &str, input: &str, output: &str) -> Manifest {
+        Manifest {
+            steps: LATEST.to_owned(),
             ..Manifest::totals(broker, application_id, input, output)
         }
     }

@@ -7,6 +7,7 @@ mod equal_to_java;
 mod fixtures;
 mod group;
 mod left;
+mod memory;
 mod poison;
 mod repartition;
 mod start_errors;
