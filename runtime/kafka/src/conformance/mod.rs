@@ -1,6 +1,7 @@
 //! What every log must do, as scripts that run against any [`Log`](crate::log::Log): the in-process one in this crate's tests, real Kafka in the
 //! end-to-end tests. A script panics where the log differs.
 
+mod administration;
 mod groups;
 mod records;
 mod transactions;
@@ -18,7 +19,12 @@ use crate::log::{
 pub type Script = (&'static str, fn(&Rig));
 
 /// All scripts.
-pub const SCRIPTS: &[&[Script]] = &[records::SCRIPTS, transactions::SCRIPTS, groups::SCRIPTS];
+pub const SCRIPTS: &[&[Script]] = &[
+    records::SCRIPTS,
+    transactions::SCRIPTS,
+    groups::SCRIPTS,
+    administration::SCRIPTS,
+];
 
 /// Waiting is bounded by this: plenty for a loaded broker.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -43,6 +43,14 @@ impl Admin for InprocAdmin {
         })
     }
 
+    fn topic_names(&mut self, _timeout: Duration) -> Result<Vec<String>> {
+        self.client.call(Point::AdminTopics, |state| {
+            let mut names: Vec<String> = state.topics.keys().map(ToString::to_string).collect();
+            names.sort_unstable();
+            Ok(names)
+        })
+    }
+
     fn create_topics(
         &mut self,
         topics: &[NewTopic],

@@ -7,8 +7,8 @@ use super::client::{After, Client};
 use super::fault::Point;
 use super::membership::{Mailbox, Outbox};
 use crate::log::{
-    CommittedOffset, Coordinator, GroupDescription, GroupMembership, OffsetAndMetadata, Offsets, Request, Response,
-    TopicPartition,
+    CommittedOffset, Coordinator, GroupDescription, GroupMembership, MemberIdentity, OffsetAndMetadata, Offsets,
+    Request, Response, TopicPartition,
 };
 use crate::{Error, ErrorKind, Result};
 
@@ -138,5 +138,13 @@ impl Offsets for InprocOffsets {
     fn describe(&mut self, _timeout: Duration) -> Result<GroupDescription> {
         self.client
             .call(Point::OffsetsDescribe, |state| Ok(state.describe_group(&self.group)))
+    }
+
+    fn remove_members(&mut self, members: &[MemberIdentity], reason: &str, _timeout: Duration) -> Result<()> {
+        let (group, name) = (self.group.as_str(), self.client.name());
+        self.client.call(Point::GroupLeave, |state| {
+            state.remove_members(group, name, members, reason);
+            Ok(())
+        })
     }
 }

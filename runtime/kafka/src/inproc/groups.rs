@@ -5,11 +5,14 @@ use std::collections::BTreeMap;
 use indexmap::IndexMap;
 use rustc_hash::FxHashMap;
 
-use super::membership::{FENCED_INSTANCE_ID, Group, GroupLimits, GroupState};
+use super::membership::{FENCED_INSTANCE_ID, Group, GroupLimits, GroupState, Outbox};
 use super::options::MarkerPolicy;
 use super::state::State;
 use super::transactions::Target;
-use crate::log::{CommittedOffset, GroupDescription, GroupError, GroupMembership, OffsetAndMetadata, TopicPartition};
+use crate::log::{
+    CommittedOffset, GroupDescription, GroupError, GroupMembership, LeaveRequest, MemberIdentity, OffsetAndMetadata,
+    Request, TopicPartition,
+};
 use crate::{Error, ErrorKind, Result};
 
 pub(super) struct GroupEntry {
@@ -127,6 +130,29 @@ impl State {
                 staged.retain(|at, _| &*at.topic != topic);
             }
         }
+    }
+
+    /// Others take these members out; who waits for the group hears of it, who was removed does not.
+    pub fn remove_members(&mut self, group: &str, client: &str, members: &[MemberIdentity], reason: &str) {
+        /// Nobody reads it.
+        const NOWHERE: u64 = 0;
+        let now = self.now();
+        let mut out = Outbox::new();
+        for member in members {
+            let fresh = self.fresh_uuid();
+            let leave = LeaveRequest {
+                member_id: member
+                    .instance_id
+                    .as_ref()
+                    .map_or(&*member.member_id, |_| "")
+                    .to_owned(),
+                instance_id: member.instance_id.clone(),
+                reason: reason.to_owned(),
+            };
+            let group = &mut self.group_entry(group).group;
+            group.handle(now, client, fresh, NOWHERE, Request::Leave(leave), &mut out);
+        }
+        self.deliver(out);
     }
 
     pub fn describe_group(&self, group: &str) -> GroupDescription {

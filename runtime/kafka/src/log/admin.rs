@@ -67,6 +67,8 @@ pub trait Admin: Send {
     fn cluster(&mut self, timeout: Duration) -> Result<ClusterInfo>;
     /// The named topics, in the order asked; `None` where a topic does not exist. Never creates one.
     fn topics(&mut self, names: &[&str], timeout: Duration) -> Result<Vec<Option<TopicInfo>>>;
+    /// The names of all topics that this client may see, sorted.
+    fn topic_names(&mut self, timeout: Duration) -> Result<Vec<String>>;
     /// Creates topics; `validate_only` asks the cluster to check and create nothing. The results are in the order asked.
     fn create_topics(&mut self, topics: &[NewTopic], validate_only: bool, timeout: Duration)
     -> Result<Vec<Result<()>>>;

@@ -20,6 +20,28 @@ pub struct GroupMembership {
     pub instance_id: Option<String>,
 }
 
+impl GroupMembership {
+    /// Nobody: commits of this one are taken only while the group is empty.
+    #[must_use]
+    pub fn outside(group: &str) -> Self {
+        Self {
+            group: group.to_owned(),
+            generation: -1,
+            member_id: String::new(),
+            instance_id: None,
+        }
+    }
+}
+
+/// A member as others name it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberIdentity {
+    /// Its id.
+    pub member_id: String,
+    /// Its instance id, if static.
+    pub instance_id: Option<String>,
+}
+
 /// JoinGroup (v9).
 #[derive(Clone, Debug)]
 pub struct JoinRequest {
@@ -197,7 +219,7 @@ pub trait Offsets: Send {
         require_stable: bool,
         timeout: Duration,
     ) -> Result<Vec<CommittedOffset>>;
-    /// Commits outside a transaction, fenced by the member's generation.
+    /// Commits outside a transaction, fenced by the member's generation; for [`GroupMembership::outside`], by the group being empty.
     fn commit(
         &mut self,
         offsets: &[(TopicPartition, OffsetAndMetadata)],
@@ -206,4 +228,7 @@ pub trait Offsets: Send {
     ) -> Result<()>;
     /// Who is in the group.
     fn describe(&mut self, timeout: Duration) -> Result<GroupDescription>;
+    /// Takes members out of the group whether they live or not (LeaveGroup for others, KIP-571); static ones by their instance id. Who is
+    /// gone already is passed over. `reason` is for the broker's log.
+    fn remove_members(&mut self, members: &[MemberIdentity], reason: &str, timeout: Duration) -> Result<()>;
 }

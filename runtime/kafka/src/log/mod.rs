@@ -16,7 +16,8 @@ pub use batch::{BatchBuilder, Header, RecordBatch, RecordView};
 pub use consumer::{Consumer, ConsumerSpec, Isolation, Polled};
 pub use coordinator::{
     CommittedOffset, Coordinator, GroupDescription, GroupError, GroupMembership, HeartbeatRequest, JoinRequest,
-    JoinResponse, JoinedMember, LeaveRequest, OffsetAndMetadata, Offsets, Request, Response, SyncRequest, SyncResponse,
+    JoinResponse, JoinedMember, LeaveRequest, MemberIdentity, OffsetAndMetadata, Offsets, Request, Response,
+    SyncRequest, SyncResponse,
 };
 pub use producer::{DeliveryFailure, OutgoingRecord, Producer, ProducerSpec, TopicHandle};
 

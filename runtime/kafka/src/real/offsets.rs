@@ -3,19 +3,21 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use kafka_protocol::messages::leave_group_request::MemberIdentity as WireMember;
 use kafka_protocol::messages::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
 use kafka_protocol::messages::offset_fetch_request::{
     OffsetFetchRequestGroup, OffsetFetchRequestTopic, OffsetFetchRequestTopics,
 };
 use kafka_protocol::messages::{
-    DescribeGroupsRequest, GroupId, OffsetCommitRequest, OffsetFetchRequest, OffsetFetchResponse,
+    DescribeGroupsRequest, GroupId, LeaveGroupRequest, OffsetCommitRequest, OffsetFetchRequest, OffsetFetchResponse,
 };
 use kafka_protocol::protocol::StrBytes;
 use rustc_hash::FxHashMap;
 
 use super::wire::{Client, CoordinatorKind, Deadline, error_of, topic_name};
 use crate::log::{
-    CommittedOffset, GroupDescription, GroupMembership, JoinedMember, OffsetAndMetadata, Offsets, TopicPartition,
+    CommittedOffset, GroupDescription, GroupMembership, JoinedMember, MemberIdentity, OffsetAndMetadata, Offsets,
+    TopicPartition,
 };
 use crate::{Error, ErrorKind, Result};
 
@@ -240,6 +242,40 @@ impl Offsets for KafkaOffsets {
                 protocol: found.protocol_data.to_string(),
                 members: members.collect(),
             })
+        })
+    }
+
+    fn remove_members(&mut self, members: &[MemberIdentity], reason: &str, timeout: Duration) -> Result<()> {
+        /// `UNKNOWN_MEMBER_ID`.
+        const GONE: i16 = 25;
+        if members.is_empty() {
+            return Ok(());
+        }
+        let group = self.group.clone();
+        let identities = members.iter().map(|member| {
+            // A static member may have come back under another id: its instance id holds.
+            let id = member.instance_id.as_ref().map_or(&*member.member_id, |_| "");
+            WireMember::default()
+                .with_member_id(StrBytes::from_string(id.to_owned()))
+                .with_group_instance_id(member.instance_id.clone().map(StrBytes::from_string))
+                .with_reason(Some(StrBytes::from_string(reason.to_owned())))
+        });
+        let request = LeaveGroupRequest::default()
+            .with_group_id(group_id(&group))
+            .with_members(identities.collect());
+        self.at_coordinator(timeout, |client, coordinator, deadline| {
+            let answer = client.ask(coordinator, &request, 5, deadline)?;
+            if !matches!(answer.error_code, 0 | GONE) {
+                let what = format_args!("remove the members of group {group}");
+                return Err(error_of(answer.error_code, what, None));
+            }
+            match answer.members.iter().find(|of| !matches!(of.error_code, 0 | GONE)) {
+                None => Ok(()),
+                Some(of) => {
+                    let what = format!("remove member {} of group {group}", of.member_id.as_str());
+                    Err(error_of(of.error_code, what, None))
+                }
+            }
         })
     }
 }

@@ -93,6 +93,19 @@ impl Admin for KafkaAdmin {
         self.topics_within(names, Deadline::after(timeout))
     }
 
+    fn topic_names(&mut self, timeout: Duration) -> Result<Vec<String>> {
+        self.client.retrying(Deadline::after(timeout), |client, deadline| {
+            let answer = client.all_topics(deadline)?;
+            let mut names: Vec<String> = answer
+                .topics
+                .into_iter()
+                .filter_map(|topic| topic.name.map(|name| name.0.to_string()))
+                .collect();
+            names.sort_unstable();
+            Ok(names)
+        })
+    }
+
     fn create_topics(
         &mut self,
         topics: &[NewTopic],

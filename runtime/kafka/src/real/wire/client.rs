@@ -163,8 +163,21 @@ impl Client {
             .iter()
             .map(|name| MetadataRequestTopic::default().with_name(Some(topic_name(name))))
             .collect::<Vec<_>>();
+        self.ask_for_metadata(Some(topics), deadline)
+    }
+
+    /// The cluster's metadata with every topic, once.
+    pub(crate) fn all_topics(&mut self, deadline: Deadline) -> Result<MetadataResponse> {
+        self.ask_for_metadata(None, deadline)
+    }
+
+    fn ask_for_metadata(
+        &mut self,
+        topics: Option<Vec<MetadataRequestTopic>>,
+        deadline: Deadline,
+    ) -> Result<MetadataResponse> {
         let request = MetadataRequest::default()
-            .with_topics(Some(topics))
+            .with_topics(topics)
             .with_allow_auto_topic_creation(false);
         let answer = self.ask_any(&request, 12, deadline)?;
         for broker in &answer.brokers {
