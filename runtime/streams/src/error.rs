@@ -30,10 +30,14 @@ pub enum Code {
     T006,
     /// The dead-letter topic does not exist.
     T007,
+    /// An internal topic could not be deleted.
+    T008,
     /// A live group of another kind holds the application id.
     G001,
     /// Members of the group run another plan.
     G002,
+    /// What only an empty group allows was asked of one with members.
+    G003,
     /// Another process holds this instance's identity.
     F001,
     /// The state directory is held by another process.
@@ -62,7 +66,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of the documentation.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 28] = [
         Self::K001,
         Self::K002,
         Self::K003,
@@ -75,8 +79,10 @@ impl Code {
         Self::T005,
         Self::T006,
         Self::T007,
+        Self::T008,
         Self::G001,
         Self::G002,
+        Self::G003,
         Self::F001,
         Self::S001,
         Self::S002,
@@ -97,8 +103,8 @@ impl Code {
         match self {
             Self::C001 => 3,
             Self::K001 | Self::K002 | Self::K003 | Self::K004 | Self::K005 => 4,
-            Self::T001 | Self::T002 | Self::T003 | Self::T004 | Self::T005 | Self::T006 | Self::T007 => 5,
-            Self::G001 | Self::G002 | Self::F001 => 6,
+            Self::T001 | Self::T002 | Self::T003 | Self::T004 | Self::T005 | Self::T006 | Self::T007 | Self::T008 => 5,
+            Self::G001 | Self::G002 | Self::G003 | Self::F001 => 6,
             Self::S001 | Self::S002 | Self::S003 | Self::S004 => 7,
             Self::R001 | Self::R002 | Self::R003 | Self::R004 => 8,
             Self::W001 | Self::X001 => 70,

@@ -14,6 +14,7 @@ pub mod metrics;
 pub mod node;
 pub mod partitioner;
 mod record;
+pub mod reset;
 pub mod serde;
 mod task;
 mod worker;

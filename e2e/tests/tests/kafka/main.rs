@@ -10,5 +10,6 @@ mod left;
 mod memory;
 mod poison;
 mod repartition;
+mod reset;
 mod start_errors;
 mod survive_kill;

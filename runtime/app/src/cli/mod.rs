@@ -2,6 +2,7 @@
 
 mod describe;
 mod dev;
+mod reset;
 mod run;
 #[cfg(test)]
 mod tests;
@@ -30,10 +31,10 @@ pub struct Cli {
 #[derive(Clone, Debug, Args)]
 struct LogArgs {
     /// How the log on standard error is written
-    #[arg(long, global = true, value_enum, default_value_t)]
+    #[arg(long, global = true, value_enum, default_value_t, display_order = 900)]
     log_format: LogFormat,
     /// What is logged: error, warn, info, debug, trace, or a filter as info,millrace=debug [default: info; dev: error]
-    #[arg(long, global = true, value_name = "LEVEL")]
+    #[arg(long, global = true, value_name = "LEVEL", display_order = 901)]
     log_level: Option<String>,
 }
 
@@ -48,6 +49,16 @@ enum Command {
     Validate(validate::ValidateArgs),
     /// Show an application's topology
     Describe(describe::DescribeArgs),
+    /// Take an application back to the start of its input, or to another place of it
+    ///
+    /// As Kafka's application reset tool does: the committed offsets of the input topics are moved, the internal topics (changelogs,
+    /// repartition topics) deleted, and the state under --state-dir removed. Every process of the application has to be stopped before.
+    /// Output topics and the dead-letter topic stay as they are: what is processed again is written again. State on other machines is
+    /// found out by its changelog's new id and rebuilt when a process starts on it.
+    ///
+    /// Unlike Java's tool it only shows what it would do unless --execute is given, and takes application id and input topics from the
+    /// manifest.
+    Reset(reset::ResetArgs),
 }
 
 /// What overrides the manifest.
@@ -87,7 +98,7 @@ pub fn main() -> i32 {
         (None, Command::Run(_)) => "info",
         // Bad records are counted and shown by the view.
         (None, Command::Dev(_)) => "error",
-        (None, Command::Validate(_) | Command::Describe(_)) => "warn",
+        (None, Command::Validate(_) | Command::Describe(_) | Command::Reset(_)) => "warn",
     };
     let result = log::start(cli.log.log_format, level)
         .map_err(Failure::Usage)
@@ -96,6 +107,7 @@ pub fn main() -> i32 {
             Command::Dev(args) => dev::dev(&args),
             Command::Validate(args) => validate::validate(&args),
             Command::Describe(args) => describe::describe(&args),
+            Command::Reset(args) => reset::reset(&args),
         });
     match result {
         Ok(()) => 0,

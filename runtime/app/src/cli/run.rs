@@ -95,7 +95,7 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-fn kafka(servers: &str) -> Result<SharedLog, Failure> {
+pub(super) fn kafka(servers: &str) -> Result<SharedLog, Failure> {
     let log = millrace::kafka::real::KafkaLog::new(servers, &[]).map_err(millrace::Error::from)?;
     Ok(Arc::new(log))
 }

@@ -8,6 +8,9 @@ use uuid::Uuid;
 
 use crate::{Code, Error, Result};
 
+/// The file that holds a volume's process id, and the lock.
+pub(crate) const PROCESS_FILE: &str = "millrace-process";
+
 /// The process id of a volume, held as long as the process runs.
 #[derive(Debug)]
 pub(crate) struct Identity {
@@ -37,7 +40,7 @@ impl Identity {
             )
         };
         std::fs::create_dir_all(dir).map_err(|error| io("cannot create", &error))?;
-        let path = dir.join("millrace-process");
+        let path = dir.join(PROCESS_FILE);
         let opened = OpenOptions::new()
             .read(true)
             .write(true)
@@ -74,6 +77,25 @@ impl Identity {
         Ok(Self { id, _lock: Some(file) })
     }
 
+    /// Whether a process holds the directory now. Creates nothing.
+    pub(crate) fn is_held(dir: &Path) -> Result<bool> {
+        let path = dir.join(PROCESS_FILE);
+        let failed = |what: &str, error: &std::io::Error| {
+            let text = format!("cannot {what} {}: {error}; check its permissions", path.display());
+            Err(Error::new(Code::S003, text))
+        };
+        match File::open(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(error) => failed("open", &error),
+            // Shared, so that two who only look do not see each other.
+            Ok(file) => match file.try_lock_shared() {
+                Ok(()) => Ok(false),
+                Err(TryLockError::WouldBlock) => Ok(true),
+                Err(TryLockError::Error(error)) => failed("lock", &error),
+            },
+        }
+    }
+
     pub(crate) fn id(&self) -> Uuid {
         self.id
     }
@@ -88,8 +110,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let first = Identity::on_volume(dir.path()).unwrap();
         assert_eq!(Identity::on_volume(dir.path()).unwrap_err().code(), Code::S001);
+        assert!(Identity::is_held(dir.path()).unwrap());
         let id = first.id();
         drop(first);
+        assert!(!Identity::is_held(dir.path()).unwrap());
         assert_eq!(Identity::on_volume(dir.path()).unwrap().id(), id);
     }
 }

@@ -19,7 +19,7 @@ use millrace_topology::{NodeKind, OnError};
 use uuid::Uuid;
 
 use self::driver::Driver;
-use self::identity::Identity;
+pub(crate) use self::identity::{Identity, PROCESS_FILE};
 use self::topics::Topics;
 use crate::config::{ProcessingGuarantee, StreamsConfig};
 use crate::layout::Layout;

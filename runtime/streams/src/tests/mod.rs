@@ -5,5 +5,6 @@ mod disk;
 mod dsl;
 mod dsl_errors;
 mod harness;
+mod reset;
 mod retention;
 mod seed;

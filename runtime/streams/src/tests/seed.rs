@@ -95,7 +95,7 @@ pub(super) fn application() -> Application {
 }
 
 /// The start of a window.
-const T: i64 = 1_700_000_100_000;
+pub(super) const T: i64 = 1_700_000_100_000;
 
 fn text(records: &[super::harness::Seen]) -> String {
     let line = |(partition, key, value, timestamp): &super::harness::Seen| {
