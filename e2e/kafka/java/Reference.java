@@ -16,13 +16,15 @@ import org.apache.kafka.streams.StreamsConfig;
 import org.apache.kafka.streams.errors.LogAndContinueExceptionHandler;
 import org.apache.kafka.streams.errors.LogAndContinueProcessingExceptionHandler;
 import org.apache.kafka.streams.errors.StreamsUncaughtExceptionHandler;
+import org.apache.kafka.streams.processor.StateRestoreListener;
 
 /**
  * Runs one of {@link Apps} on Kafka Streams.
  *
  * <p>{@code --app totals|filter --bootstrap H:P --application-id ID --in TOPIC --out TOPIC --state-dir DIR [--config KEY=VALUE]...
  * [--until caught-up|terminated]}. Until caught up (the default) means: the offsets that ended the input at the start are committed; then
- * it leaves the group and prints {@code CAUGHT-UP}. Terminated by SIGTERM it leaves the group as well.
+ * it leaves the group and prints {@code CAUGHT-UP}. Terminated by SIGTERM it leaves the group as well. {@code RUNNING} is printed whenever all
+ * tasks run, {@code RESTORING} and {@code RESTORED} for each changelog partition.
  */
 public final class Reference {
     private Reference() {
@@ -60,6 +62,12 @@ public final class Reference {
                     Thread.currentThread().interrupt();
                 }
             }));
+            streams.setStateListener((now, before) -> {
+                if (now == KafkaStreams.State.RUNNING) {
+                    System.out.println("RUNNING");
+                }
+            });
+            streams.setGlobalStateRestoreListener(new Restores());
             streams.start();
             System.out.println("STARTED");
 
@@ -79,6 +87,23 @@ public final class Reference {
             if (!inTime || failed[0]) {
                 Runtime.getRuntime().halt(1);
             }
+        }
+    }
+
+    /** Says when a changelog partition begins to be restored, and how many records it was at the end. */
+    private static final class Restores implements StateRestoreListener {
+        @Override
+        public void onRestoreStart(final TopicPartition changelog, final String store, final long from, final long to) {
+            System.out.println("RESTORING " + changelog + " " + (to - from));
+        }
+
+        @Override
+        public void onBatchRestored(final TopicPartition changelog, final String store, final long end, final long count) {
+        }
+
+        @Override
+        public void onRestoreEnd(final TopicPartition changelog, final String store, final long total) {
+            System.out.println("RESTORED " + changelog + " " + total);
         }
     }
 
