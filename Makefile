@@ -1,4 +1,4 @@
-# Every target sets the machine up first (a second run of that takes no time). `make help` lists them.
+# Every target first installs what it needs and is missing (a second run of that takes no time). `make help` lists them.
 # ARGS are passed on: make demo ARGS="--for 10s", make bench ARGS="--rounds 1", make test ARGS="unit".
 SHELL := /bin/bash
 MILLRACE_CACHE ?= $(HOME)/.cache/millrace
@@ -8,15 +8,19 @@ export PATH := $(HOME)/.cargo/bin:$(PATH)
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test soak bench broker fmt lint docs
+.PHONY: help setup setup-build setup-kafka setup-lint build demo test soak bench broker fmt lint docs
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: ## install what is missing: system packages, Kafka and the Java side, cargo-deny
+setup: ## install all that any target needs: system packages, Rust, Kafka and the Java side, cargo-deny
 	@scripts/setup.sh
 
-build: setup ## build all binaries
+# The parts of it.
+setup-build setup-kafka setup-lint:
+	@scripts/setup.sh $(@:setup-%=%)
+
+build: setup-build ## build all binaries
 	@scripts/build.sh
 
 demo: build ## the seed's application on an in-process log, with a live view
@@ -25,19 +29,19 @@ demo: build ## the seed's application on an in-process log, with a live view
 test: setup ## all suites, real Kafka included; ARGS="unit docs" for some
 	@scripts/test.sh $(ARGS)
 
-soak: setup ## the long searches, hours; ARGS="kills memory" for some; record in e2e/soak.json
+soak: setup-kafka ## the long searches, hours; ARGS="kills memory" for some; record in e2e/soak.json
 	@scripts/soak.sh $(ARGS)
 
-bench: build ## Java and Millrace side by side on one broker
+bench: setup-kafka build ## Java and Millrace side by side on one broker
 	@scripts/bench.sh $(ARGS)
 
-broker: build ## a real Kafka broker for trying things out; Ctrl-C ends it
+broker: setup-kafka build ## a real Kafka broker for trying things out; Ctrl-C ends it
 	@"$(CARGO_TARGET_DIR)/release/with-broker" $(ARGS)
 
-fmt: setup ## format the code
+fmt: setup-build ## format the code
 	@cargo fmt --all
 
-lint: setup ## format check, clippy, licences
+lint: setup-lint ## format check, clippy, licences
 	@scripts/lint.sh
 
 docs: build ## API documentation, the guides' links, and what the guides show

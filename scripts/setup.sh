@@ -1,9 +1,20 @@
 #!/usr/bin/env bash
-# Makes a bare Debian 12 ready to build and test: system packages, Rust, Kafka, the Java side, cargo-deny.
-# Installs only what is missing and says what; when all is there it takes well under a second.
+# Makes a bare Debian 12 ready. Installs only what is missing and says what; when all is there it takes well under a second.
+#   scripts/setup.sh          all of it
+#   scripts/setup.sh build    to build and to run the demo: a C++ compiler and its tools, Rust
+#   scripts/setup.sh kafka    to run against a broker as well: Java, Kafka, the reference applications
+#   scripts/setup.sh lint     to build and to check licences: cargo-deny
 set -euo pipefail
 source "$(dirname "$0")/lib.sh"
 cd "$ROOT"
+
+case ${1:-all} in
+  all) wants_kafka=1 wants_lint=1 ;;
+  build) wants_kafka=0 wants_lint=0 ;;
+  kafka) wants_kafka=1 wants_lint=0 ;;
+  lint) wants_kafka=0 wants_lint=1 ;;
+  *) die "setup.sh knows build, kafka, lint and all, not $1" ;;
+esac
 
 # One line a need: how to see that it is there, and the package that brings it.
 missing_packages() {
@@ -15,10 +26,12 @@ missing_packages() {
   command -v protoc >/dev/null || missing+=(protobuf-compiler)
   command -v git >/dev/null || missing+=(git)
   command -v curl >/dev/null || missing+=(curl ca-certificates)
-  command -v javac >/dev/null || missing+=(default-jdk-headless)
-  command -v mvn >/dev/null || missing+=(maven)
   compgen -G '/usr/lib/llvm-*/lib/libclang*.so*' >/dev/null || missing+=(libclang-dev)
   [[ -e /usr/include/openssl/ssl.h ]] || missing+=(libssl-dev)
+  if ((wants_kafka)); then
+    command -v javac >/dev/null || missing+=(default-jdk-headless)
+    command -v mvn >/dev/null || missing+=(maven)
+  fi
   # The loop keeps the function's status 0 and its output empty when nothing is missing.
   for package in "${missing[@]}"; do printf '%s ' "$package"; done
 }
@@ -119,6 +132,8 @@ install_rust
 exec 9>"$MILLRACE_CACHE/setup.lock"
 flock 9
 install_toolchain
-install_kafka
-compile_java
-install_cargo_deny
+if ((wants_kafka)); then
+  install_kafka
+  compile_java
+fi
+if ((wants_lint)); then install_cargo_deny; fi
