@@ -159,7 +159,9 @@ pub fn advice(code: Code) -> &'static str {
         Code::T008 => "delete the topic by hand, or grant the right to delete it, then reset again",
         Code::G001 => "choose another applicationId, or stop the other group's members",
         Code::G002 => "run one manifest everywhere: stop the members that run the other",
-        Code::G003 => "stop every process of the application; --force removes members that are gone without having left",
+        Code::G003 => {
+            "stop every process of the application; --force removes members that are gone without having left"
+        }
         Code::F001 => "give every instance its own group.instance.id and its own state directory",
         Code::S001 => "stop the other process, or give this one another --state-dir",
         Code::S002 => "start again: damaged state is set aside and restored from the changelog",
