@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use indexmap::IndexMap;
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
 use uuid::Uuid;
 
 use super::client::{Client, number};
@@ -11,6 +13,9 @@ use super::state::{State, unknown_topic};
 use crate::log::{BatchBuilder, Consumer, ConsumerSpec, Isolation, Polled, TopicPartition};
 use crate::{Error, ErrorKind, Result};
 
+/// With split reads, at most so many records come at once.
+const SPLIT_RECORDS: usize = 8;
+
 pub(super) struct InprocConsumer {
     client: Client,
     isolation: Isolation,
@@ -18,6 +23,7 @@ pub(super) struct InprocConsumer {
     assigned: IndexMap<TopicPartition, Assigned>,
     /// Where the next poll begins, so that no partition starves.
     next: usize,
+    split: Option<SmallRng>,
 }
 
 struct Assigned {
@@ -33,18 +39,31 @@ struct Assigned {
 impl InprocConsumer {
     pub fn new(client: Client, spec: &ConsumerSpec) -> Self {
         let max_partition_bytes = number(&spec.config, "max.partition.fetch.bytes", 1 << 20).unwrap_or(1 << 20);
+        let split = client.locked(|state| {
+            state
+                .options
+                .split_reads
+                .then(|| SmallRng::seed_from_u64(state.rng.random::<u64>()))
+        });
         Self {
             client,
             isolation: spec.isolation,
             max_partition_bytes,
             assigned: IndexMap::new(),
             next: 0,
+            split,
         }
     }
 
     fn fill(&mut self, state: &State, max_records: usize, out: &mut Vec<Polled>) -> Option<()> {
         let before = out.len();
         let mut left = max_records.max(1);
+        if let Some(rng) = &mut self.split {
+            if rng.random_bool(0.1) {
+                return None;
+            }
+            left = rng.random_range(1..=left.min(SPLIT_RECORDS));
+        }
         let mut failed = Vec::new();
         let count = self.assigned.len();
         for step in 0..count {
@@ -55,7 +74,7 @@ impl InprocConsumer {
             let Some((at, assigned)) = self.assigned.get_index_mut(index) else {
                 continue;
             };
-            if assigned.paused {
+            if assigned.paused || self.split.as_mut().is_some_and(|rng| rng.random_bool(0.2)) {
                 continue;
             }
             match read(state, at, assigned, self.isolation, left, self.max_partition_bytes, out) {

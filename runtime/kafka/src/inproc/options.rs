@@ -28,6 +28,8 @@ pub struct ClusterOptions {
     pub markers: MarkerPolicy,
     /// Whether producers send their partitions in random order, and some later than others. Within a partition order is kept.
     pub shuffle_sends: bool,
+    /// Whether a read hands out a random part of what there is, and now and then nothing. Within a partition order is kept.
+    pub split_reads: bool,
     /// The id that the cluster says it was formatted with; made from the seed if empty.
     pub cluster_id: String,
     /// Old records of a partition are dropped beyond this size (compacted topics are compacted).
@@ -49,6 +51,7 @@ impl Default for ClusterOptions {
             seed: 0,
             markers: MarkerPolicy::Immediate,
             shuffle_sends: false,
+            split_reads: false,
             cluster_id: String::new(),
             retention_bytes_per_partition: None,
             initial_rebalance_delay: Duration::ZERO,
@@ -65,6 +68,7 @@ impl std::fmt::Debug for ClusterOptions {
             .field("seed", &self.seed)
             .field("markers", &self.markers)
             .field("shuffle_sends", &self.shuffle_sends)
+            .field("split_reads", &self.split_reads)
             .finish_non_exhaustive()
     }
 }

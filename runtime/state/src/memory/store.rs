@@ -105,18 +105,27 @@ pub struct MemoryTaskStore {
     configs: Vec<StoreConfig>,
     stores: Vec<MemoryStore>,
     expired_rows: Vec<u64>,
+    /// See [`MemoryVolume::with_chunks`](super::MemoryVolume::with_chunks).
+    chunk_rows: usize,
     shelf: Arc<Shelf>,
     is_clean: bool,
 }
 
 impl MemoryTaskStore {
-    pub(crate) fn new(dir: PathBuf, configs: Vec<StoreConfig>, stores: Vec<MemoryStore>, shelf: Arc<Shelf>) -> Self {
+    pub(crate) fn new(
+        dir: PathBuf,
+        configs: Vec<StoreConfig>,
+        stores: Vec<MemoryStore>,
+        chunk_rows: usize,
+        shelf: Arc<Shelf>,
+    ) -> Self {
         let expired_rows = vec![0; configs.len()];
         Self {
             dir,
             configs,
             stores,
             expired_rows,
+            chunk_rows,
             shelf,
             is_clean: false,
         }
@@ -202,7 +211,10 @@ impl TaskStore for MemoryTaskStore {
         for store in &touched {
             self.stores[store.get()].begin();
         }
-        for change in batch.rows() {
+        for (number, change) in batch.rows().enumerate() {
+            if number > 0 && number.is_multiple_of(self.chunk_rows) {
+                touched.iter().for_each(|store| self.stores[store.get()].begin());
+            }
             self.write(change.store, change.key, change.value, first_live[change.store.get()])?;
         }
         for (index, mark) in batch.marks() {

@@ -4,6 +4,7 @@ mod cleaning;
 mod faults;
 mod groups;
 mod histories;
+mod splitting;
 mod transactions;
 mod waiting;
 
