@@ -69,6 +69,8 @@ pub(crate) struct Driver {
     failure: Option<Error>,
     /// Workers whose answer the phase waits for.
     awaited: BTreeSet<usize>,
+    /// Of the commands that were sent last. An answer to older ones comes too late: another rebalance has begun since.
+    round: u64,
     /// The generation that was installed last.
     installed: i32,
     /// Since when state of tasks lies here that run elsewhere.
@@ -139,6 +141,7 @@ impl Driver {
             stop_wanted: false,
             failure: None,
             awaited: BTreeSet::new(),
+            round: 0,
             installed: -1,
             unowned: BTreeMap::new(),
         };
@@ -229,7 +232,7 @@ impl Driver {
                     self.member.ready_to_join();
                     return;
                 }
-                self.tell_all(|_| Command::Prepare);
+                self.tell_all(|_, round| Command::Prepare { round });
                 self.phase = Phase::Preparing;
                 self.settle();
             }
@@ -296,7 +299,8 @@ impl Driver {
         self.leader.owned.clone_from(&assignment.active);
         self.member.hurry(assignment.followup);
         self.spread(&assignment.active);
-        self.tell_all(|worker| Command::Install {
+        self.tell_all(|worker, round| Command::Install {
+            round,
             tasks: worker.tasks.clone(),
             membership: membership.clone(),
         });
@@ -332,24 +336,26 @@ impl Driver {
         for worker in &mut self.workers {
             worker.tasks.clear();
         }
-        self.tell_all(|_| Command::Drop);
+        self.tell_all(|_, round| Command::Drop { round });
         self.phase = Phase::Dropping;
         self.settle();
     }
 
     fn stop_workers(&mut self) {
-        self.tell_all(|_| Command::Stop);
+        self.tell_all(|_, _| Command::Stop);
         self.phase = Phase::Stopping;
         self.settle();
     }
 
     /// Sends every worker its command; their answers are awaited.
-    fn tell_all(&mut self, command: impl Fn(&WorkerSeat) -> Command) {
+    fn tell_all(&mut self, command: impl Fn(&WorkerSeat, u64) -> Command) {
+        self.round += 1;
+        let round = self.round;
         let told = self
             .workers
             .iter()
             .enumerate()
-            .filter(|(_, worker)| !worker.stopped && worker.inbox.send(command(worker)).is_ok());
+            .filter(|(_, worker)| !worker.stopped && worker.inbox.send(command(worker, round)).is_ok());
         self.awaited = told.map(|(index, _)| index).collect();
     }
 
@@ -364,19 +370,17 @@ impl Driver {
 
     fn take_reports(&mut self) {
         while let Ok((index, report)) = self.reports.try_recv() {
-            match (report, &self.phase) {
-                (Report::Prepared, Phase::Preparing)
-                | (Report::Dropped, Phase::Dropping)
-                | (Report::Installed, Phase::Installing { .. }) => _ = self.awaited.remove(&index),
-                (Report::Prepared | Report::Dropped | Report::Installed, _) => {}
-                (Report::Stopped, _) => self.worker_ended(index),
-                (Report::Failed(error), _) => {
+            match report {
+                Report::Done { round } if round == self.round => _ = self.awaited.remove(&index),
+                Report::Done { .. } => {}
+                Report::Stopped => self.worker_ended(index),
+                Report::Failed(error) => {
                     self.worker_ended(index);
                     self.fail(error);
                 }
                 // It was overtaken in an older generation and has its tasks back by a newer installation.
-                (Report::Rejoin { generation, .. }, _) if generation < self.installed => {}
-                (Report::Rejoin { reason, .. }, _) => {
+                Report::Rejoin { generation, .. } if generation < self.installed => {}
+                Report::Rejoin { reason, .. } => {
                     // The other workers run on: their tasks stay this member's.
                     for task in std::mem::take(&mut self.workers[index].tasks) {
                         self.leader.owned.remove(&task);

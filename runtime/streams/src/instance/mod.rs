@@ -5,6 +5,8 @@ mod cleanup;
 mod driver;
 mod identity;
 mod leader;
+#[cfg(test)]
+mod tests;
 mod topics;
 
 use std::sync::Arc;
@@ -163,17 +165,27 @@ impl Instance {
     /// # Errors
     /// What ends the application.
     pub fn step(&mut self) -> Result<bool> {
+        self.step_some(&mut |_| true)
+    }
+
+    /// A round in which a worker, by its index, or the driver moves only if `turn` says so: threads that the machine favours or forgets.
+    pub(crate) fn step_some(&mut self, turn: &mut dyn FnMut(Option<usize>) -> bool) -> Result<bool> {
         for parts in self.parts.drain(..) {
             self.workers.push(Worker::new(parts)?);
         }
         let mut progress = false;
-        for worker in self.workers.iter_mut().filter(|worker| !worker.is_stopped()) {
+        for (index, worker) in self.workers.iter_mut().enumerate() {
+            if worker.is_stopped() || !turn(Some(index)) {
+                continue;
+            }
             match worker.step(false) {
                 Ok(moved) => progress |= moved,
                 Err(error) => worker.report(Report::Failed(error)),
             }
         }
-        self.driver.step_once()?;
+        if turn(None) {
+            self.driver.step_once()?;
+        }
         Ok(progress)
     }
 

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use millrace_kafka::assignor::TaskId;
+use millrace_kafka::clock::SharedClock;
 use millrace_kafka::log::{Consumer, OffsetAndMetadata, RecordBatch, TopicPartition};
 use millrace_state::FlushBounds;
 use millrace_topology::OnError;
@@ -44,6 +45,8 @@ pub(crate) struct TaskInput {
     pub reader: Box<dyn InputReader>,
     pub on_error: OnError,
     pub extractor: TimestampExtractor,
+    /// For an extractor that asks for the time.
+    pub clock: SharedClock,
     /// The first offset to process.
     pub start: i64,
     /// Whether `start` itself is progress to commit.

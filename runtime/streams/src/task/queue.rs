@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
+use millrace_kafka::clock::SharedClock;
 use millrace_kafka::log::{RecordBatch, TopicPartition};
 use millrace_topology::OnError;
 
@@ -45,6 +46,7 @@ pub(super) struct PartitionQueue {
     reader: Box<dyn InputReader>,
     on_error: OnError,
     extractor: TimestampExtractor,
+    clock: SharedClock,
     batches: VecDeque<RecordBatch>,
     /// The next record of the front batch that is not head yet.
     cursor: usize,
@@ -66,6 +68,7 @@ impl PartitionQueue {
             reader: input.reader,
             on_error: input.on_error,
             extractor: input.extractor,
+            clock: input.clock,
             batches: VecDeque::new(),
             cursor: 0,
             head: None,
@@ -107,6 +110,8 @@ impl PartitionQueue {
     /// The offset to commit: that of the next record to be processed; past markers where the queue is empty.
     pub(super) fn committable(&self, position: Option<i64>) -> i64 {
         match &self.head {
+            // What is skipped is dealt with, and its dead letter in the transaction, though it keeps its place until its turn comes.
+            Some(head) if head.timestamp.is_none() => head.offset + 1,
             Some(head) => head.offset,
             None if self.is_empty() => position.unwrap_or(self.consumed).max(self.consumed),
             None => self.consumed,
@@ -262,7 +267,7 @@ impl PartitionQueue {
             return Ok(Some(timestamp));
         }
         match self.extractor {
-            TimestampExtractor::WallClock => Ok(Some(wall_clock_ms())),
+            TimestampExtractor::WallClock => Ok(Some(self.clock.now_ms())),
             TimestampExtractor::UsePartitionTime if self.partition_time >= 0 => Ok(Some(self.partition_time)),
             TimestampExtractor::LogAndSkip => {
                 metrics.dropped.add(1);
@@ -285,13 +290,6 @@ impl PartitionQueue {
             )),
         }
     }
-}
-
-fn wall_clock_ms() -> i64 {
-    let since = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap_or(Duration::ZERO);
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Which partitions of a task have data coming, as the consumer knows.

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use millrace_kafka::clock::Clock as _;
 use millrace_topology::{AggregateSpec, Builder, FunctionId, SinkSpec, SourceSpec, Window};
 
 use super::harness::Harness;
@@ -248,4 +249,23 @@ fn two_instances_split_the_partitions_and_a_third_takes_its_share() {
     assert_eq!((running(&b), running(&c)), (3, 3));
     harness.stop(b);
     harness.stop(c);
+}
+
+#[test]
+fn the_wall_clock_is_that_of_the_instance() {
+    let harness = Harness::new(&[
+        ("processing.guarantee", "exactly_once_v2"),
+        ("statestore.cache.max.bytes", "0"),
+        ("default.timestamp.extractor", "WallclockTimestampExtractor"),
+    ]);
+    harness.cluster.create_topic("transactions", 1).unwrap();
+    harness.cluster.create_topic("aggregated", 1).unwrap();
+    let mut instance = harness.instance("a", &application()).unwrap();
+    harness.run(&mut [&mut instance], 500);
+    harness.append("transactions", 0, "ada", r#"{"amount":5}"#, 1);
+    let before = harness.clock.now_ms();
+    harness.run(&mut [&mut instance], 500);
+    let times: Vec<i64> = harness.read("aggregated", 1).iter().map(|(.., time)| *time).collect();
+    assert_eq!(times, [before]);
+    harness.stop(instance);
 }

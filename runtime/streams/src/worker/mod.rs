@@ -62,16 +62,24 @@ pub(crate) struct Shared {
 #[derive(Debug)]
 pub(crate) enum Command {
     /// A rebalance begins: commit, and commit no more until the next installation.
-    Prepare,
+    Prepare {
+        /// To be given back in the answer.
+        round: u64,
+    },
     /// These are the tasks now.
     Install {
+        /// To be given back in the answer.
+        round: u64,
         /// All tasks of this worker.
         tasks: BTreeSet<TaskId>,
         /// For commits.
         membership: GroupMembership,
     },
     /// The member was lost: drop all tasks without a commit.
-    Drop,
+    Drop {
+        /// To be given back in the answer.
+        round: u64,
+    },
     /// The end: commit, close, stop.
     Stop,
 }
@@ -79,12 +87,11 @@ pub(crate) enum Command {
 /// From a worker to the driver.
 #[derive(Debug)]
 pub(crate) enum Report {
-    /// Committed, for a rebalance.
-    Prepared,
-    /// The tasks that were taken away are closed.
-    Installed,
-    /// All tasks are dropped.
-    Dropped,
+    /// Prepare, Install or Drop is carried out.
+    Done {
+        /// Of the command.
+        round: u64,
+    },
     /// The worker had to drop its tasks by itself: the member should join again.
     Rejoin {
         /// The generation that it failed in.
@@ -270,22 +277,26 @@ impl Worker {
 
     fn obey(&mut self, command: Command) -> Result<()> {
         match command {
-            Command::Prepare => {
+            Command::Prepare { round } => {
                 let committed = self.commit();
                 self.commit_blocked = true;
-                self.report(Report::Prepared);
+                self.report(Report::Done { round });
                 committed
             }
-            Command::Install { tasks, membership } => {
+            Command::Install {
+                round,
+                tasks,
+                membership,
+            } => {
                 let installed = self.install(&tasks, membership);
-                self.report(Report::Installed);
+                self.report(Report::Done { round });
                 installed
             }
-            Command::Drop => {
+            Command::Drop { round } => {
                 self.drop_tasks();
                 self.membership = None;
                 self.commit_blocked = true;
-                self.report(Report::Dropped);
+                self.report(Report::Done { round });
                 Ok(())
             }
             Command::Stop => {

@@ -414,6 +414,7 @@ impl Worker {
                     reader: wired.sources[&input.node](),
                     on_error: input.on_error.unwrap_or(shared.config.deserialization_handler),
                     extractor: extractor(&shared, input.internal),
+                    clock: Arc::clone(&shared.clock),
                     start: at.offset,
                     // Where records were passed over without being read, that is to be committed even if none comes.
                     skipped: !at.is_committed && at.offset > 0,
