@@ -118,6 +118,14 @@ check_file() {
 
 while IFS= read -r file; do check_file "$file"; done < <(git ls-files --cached --others --exclude-standard -- README.md CONTRIBUTING.md 'docs/*.md')
 
+# Tests that docs/guarantees.md names are where it says.
+tests=0
+while IFS=$'\t' read -r name file; do
+  tests=$((tests + 1))
+  grep -qE "^ *fn $name\(\)" "docs/$file" || problem docs/guarantees.md 1 "there is no test $name in $file"
+done < <(grep -oE '\[`[a-z_0-9]+`\]\([^)]+\.rs\)' docs/guarantees.md | sed -E 's/\[`(.*)`\]\((.*)\)/\1\t\2/')
+((tests > 0)) || problem docs/guarantees.md 1 "it names no test"
+
 # The table of suites in CONTRIBUTING.md is the one that scripts/test.sh runs.
 suites() { sed -n 's/^  "\([a-z-]*\)|\([0-9]*\)|.*/\1 \2/p' scripts/test.sh; }
 shown() { sed -n 's/^| `\([a-z-]*\)` | .* | \([0-9]*\) s |$/\1 \2/p' CONTRIBUTING.md; }

@@ -12,6 +12,7 @@ FACTOR=${MILLRACE_BUDGET_FACTOR:-1}
 SUITES=(
   "lint|90|scripts/lint.sh"
   "unit|120|cargo test --release --workspace --no-fail-fast"
+  "simulation|180|cargo test --release --workspace --no-fail-fast --lib -- --ignored --nocapture sim::"
   "docs|60|scripts/docs.sh"
   "kafka-log|120|$CARGO_TARGET_DIR/release/with-broker cargo test --release --workspace --no-fail-fast --test real -- --include-ignored"
   "e2e-kafka|240|cargo test --release --workspace --no-fail-fast --test kafka"

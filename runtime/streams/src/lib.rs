@@ -11,6 +11,8 @@ mod error;
 mod instance;
 mod layout;
 pub mod metrics;
+#[cfg(test)]
+mod mutant;
 pub mod node;
 pub mod partitioner;
 mod record;
@@ -19,6 +21,8 @@ pub mod serde;
 mod task;
 mod worker;
 
+#[cfg(test)]
+mod sim;
 #[cfg(test)]
 mod tests;
 

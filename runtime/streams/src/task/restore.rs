@@ -62,7 +62,7 @@ impl Restoration {
             .collect();
         let ends: Vec<_> = logged
             .iter()
-            .map(|store| (store.changelog.clone(), OffsetSpec::Latest(Isolation::ReadUncommitted)))
+            .map(|store| (store.changelog.clone(), OffsetSpec::Latest(end_isolation())))
             .collect();
         let starts = admin.list_offsets(&starts, timeout)?;
         let ends = admin.list_offsets(&ends, timeout)?;
@@ -249,6 +249,15 @@ impl Restoration {
         }
         Ok(())
     }
+}
+
+/// A restore ends at the high watermark: the last stable offset may lie before what is committed already.
+fn end_isolation() -> Isolation {
+    #[cfg(test)]
+    if crate::mutant::is_planted(crate::mutant::Mutant::RestoreToLastStable) {
+        return Isolation::ReadCommitted;
+    }
+    Isolation::ReadUncommitted
 }
 
 /// Why a position on disk is not to be believed (law 3).

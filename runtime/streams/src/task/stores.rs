@@ -355,6 +355,10 @@ impl TaskStores {
 
     /// After a commit: RocksDB takes the rows, and where they stand in their changelogs, in one batch.
     pub(crate) fn apply(&mut self, collector: &Collector, now_ms: i64, bounds: &FlushBounds) -> Result<()> {
+        #[cfg(test)]
+        if crate::mutant::is_planted(crate::mutant::Mutant::PositionBeforeData) {
+            self.apply_positions_only(collector, now_ms)?;
+        }
         let Some(db) = &mut self.db else { return Ok(()) };
         for (index, store) in self.stores.iter_mut().enumerate() {
             let at = StoreIndex(index as u16);
@@ -388,6 +392,29 @@ impl TaskStores {
         for index in 0..self.stores.len() {
             self.count(StoreSlot(index as u16));
         }
+        Ok(())
+    }
+
+    #[cfg(test)]
+    fn apply_positions_only(&mut self, collector: &Collector, now_ms: i64) -> Result<()> {
+        let Some(db) = &mut self.db else { return Ok(()) };
+        for (index, store) in self.stores.iter().enumerate() {
+            if let Some(changelog) = &store.setup.changelog
+                && let Some(next_offset) = collector.next_offset(changelog.topic, self.partition)
+            {
+                let (topic_id, cluster_id) = (changelog.topic_id, Arc::clone(&self.cluster_id));
+                self.batch.set_position(
+                    StoreIndex(index as u16),
+                    Position {
+                        next_offset,
+                        topic_id,
+                        cluster_id,
+                        time_ms: now_ms,
+                    },
+                );
+            }
+        }
+        db.apply(&mut self.batch)?;
         Ok(())
     }
 

@@ -50,9 +50,16 @@ impl Shared {
 
     /// Reads changelogs: committed records, whatever the guarantee (an aborted write is nobody's state).
     pub(super) fn restore_consumer(&self, worker: usize) -> ConsumerSpec {
+        let isolation = Isolation::ReadCommitted;
+        #[cfg(test)]
+        let isolation = if crate::mutant::is_planted(crate::mutant::Mutant::AbortedRestored) {
+            Isolation::ReadUncommitted
+        } else {
+            isolation
+        };
         ConsumerSpec {
             client_id: format!("{}-restore-consumer", self.thread_name(worker)),
-            isolation: Isolation::ReadCommitted,
+            isolation,
             config: self.consumer_config(ClientKind::RestoreConsumer),
         }
     }

@@ -74,7 +74,22 @@ impl Worker {
         for task in self.running.values() {
             task.committable(self.consumer.as_ref(), &mut offsets);
         }
+        #[cfg(test)]
+        if crate::mutant::is_planted(crate::mutant::Mutant::ApplyBeforeCommit) {
+            let now_ms = self.shared.clock.now_ms();
+            for task in self.running.values_mut().filter(|task| task.is_dirty()) {
+                task.committed(collector, now_ms, &self.shared.flush_bounds)?;
+            }
+        }
+        tracing::debug!(worker = self.index, ?offsets, "committing");
         match self.shared.config.processing_guarantee {
+            #[cfg(test)]
+            ProcessingGuarantee::ExactlyOnceV2
+                if crate::mutant::is_planted(crate::mutant::Mutant::OffsetsOutsideTransaction) =>
+            {
+                collector.commit(&[], membership)?;
+                self.offsets.commit(&offsets, membership, self.shared.call_timeout())?;
+            }
             ProcessingGuarantee::ExactlyOnceV2 => collector.commit(&offsets, membership)?,
             ProcessingGuarantee::AtLeastOnce if offsets.is_empty() => {}
             ProcessingGuarantee::AtLeastOnce => {
