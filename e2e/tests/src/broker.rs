@@ -13,7 +13,23 @@ use crate::{janitor, paths};
 pub struct Broker {
     dir: tempfile::TempDir,
     port: u16,
+    /// Of the further listeners, in their order.
+    further_ports: Vec<u16>,
+    jvm: Vec<String>,
     process: Mutex<Option<Process>>,
+}
+
+/// What a broker has beyond the plain one.
+#[derive(Default)]
+pub struct Additions<'a> {
+    /// Further listeners: name, and what `listener.security.protocol.map` says of it.
+    pub listeners: &'a [(&'a str, &'a str)],
+    /// Lines of `server.properties`.
+    pub properties: String,
+    /// Arguments of the formatting, such as `--add-scram`.
+    pub format: Vec<String>,
+    /// Of the JVM.
+    pub jvm: Vec<String>,
 }
 
 impl Broker {
@@ -25,6 +41,11 @@ impl Broker {
 
     /// Formats a data directory, starts a broker on it and waits until it serves (about 4 s). `heap` as the JVM writes it: `512m`.
     pub fn start(heap: &str) -> Broker {
+        Broker::start_with(heap, Additions::default())
+    }
+
+    /// As [`start`](Broker::start), with more listeners and properties.
+    pub fn start_with(heap: &str, additions: Additions<'_>) -> Broker {
         let dir = tempfile::Builder::new()
             .prefix("millrace-broker-")
             .tempdir()
@@ -32,11 +53,14 @@ impl Broker {
         janitor::watch_directory(dir.path());
         // Both held until both are known, so that they differ.
         let (broker, controller) = (free_port(), free_port());
+        let further: Vec<TcpListener> = additions.listeners.iter().map(|_| free_port()).collect();
         let port = port_of(&broker);
+        let further_ports: Vec<u16> = further.iter().map(port_of).collect();
         let config = dir.path().join("server.properties");
-        std::fs::write(&config, properties(dir.path(), port, port_of(&controller))).expect("write the configuration");
+        let text = properties(dir.path(), port, port_of(&controller), &additions, &further_ports);
+        std::fs::write(&config, text).expect("write the configuration");
         std::fs::write(dir.path().join("heap"), heap).expect("write the heap size");
-        drop((broker, controller));
+        drop((broker, controller, further));
 
         let mut format = java("64m");
         format
@@ -47,7 +71,8 @@ impl Broker {
                 "bWlsbHJhY2UtZTJlLTAwMQ",
                 "--config",
             ])
-            .arg(&config);
+            .arg(&config)
+            .args(&additions.format);
         let mut format = Process::start("kafka storage format", &mut format);
         let exit = format.wait(Duration::from_secs(60));
         assert_eq!(
@@ -61,6 +86,8 @@ impl Broker {
         let broker = Broker {
             dir,
             port,
+            further_ports,
+            jvm: additions.jvm,
             process: Mutex::new(None),
         };
         broker.restart();
@@ -72,6 +99,11 @@ impl Broker {
         format!("127.0.0.1:{}", self.port)
     }
 
+    /// The address of a further listener, by its index.
+    pub fn listener(&self, index: usize) -> String {
+        format!("127.0.0.1:{}", self.further_ports[index])
+    }
+
     /// Starts it again on its data and waits until it serves.
     pub fn restart(&self) {
         let mut process = self.process();
@@ -79,6 +111,7 @@ impl Broker {
         let heap = std::fs::read_to_string(self.dir.path().join("heap")).expect("written at the start");
         let mut command = java(&heap);
         command
+            .args(&self.jvm)
             .args([
                 "-XX:+UseSerialGC",
                 "-Dorg.slf4j.simpleLogger.defaultLogLevel=info",
@@ -145,16 +178,22 @@ fn java(heap: &str) -> Command {
     command
 }
 
-fn properties(dir: &Path, broker: u16, controller: u16) -> String {
+fn properties(dir: &Path, broker: u16, controller: u16, additions: &Additions<'_>, further: &[u16]) -> String {
     let data = dir.join("data");
+    let (mut listeners, mut protocols) = (String::new(), String::new());
+    for ((name, protocol), port) in additions.listeners.iter().zip(further) {
+        listeners.push_str(&format!(",{name}://127.0.0.1:{port}"));
+        protocols.push_str(&format!(",{name}:{protocol}"));
+    }
+    let more = &additions.properties;
     format!(
         "process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{broker}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}{listeners}
+advertised.listeners=PLAINTEXT://127.0.0.1:{broker}{listeners}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT{protocols}
 log.dirs={}
 auto.create.topics.enable=false
 offsets.topic.replication.factor=1
@@ -176,7 +215,7 @@ replica.fetch.max.bytes=16777216
 num.network.threads=2
 num.io.threads=4
 controlled.shutdown.enable=false
-",
+{more}",
         data.display()
     )
 }

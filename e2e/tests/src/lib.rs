@@ -6,6 +6,7 @@
 //!
 //! `make setup` brings the Kafka jars and compiles the Java side; everything here fails with that advice if they are absent.
 
+pub mod access;
 pub mod admin;
 mod broker;
 pub mod cgroup;
@@ -19,14 +20,19 @@ pub mod manifest;
 mod millrace;
 pub mod murmur2;
 pub mod paths;
+pub mod pki;
 mod process;
 pub mod read;
+mod secured;
 pub mod soak;
+pub mod tokens;
+mod wire;
 
-pub use broker::{Broker, unused_port};
+pub use broker::{Additions, Broker, unused_port};
 pub use java::{JavaApp, JavaAppBuilder};
 pub use millrace::{Event, Millrace, MillraceBuilder};
 pub use process::{Exit, Process, wait_until};
+pub use secured::{Listener, PLAIN_USERS, Secured};
 
 /// A number that a longer search sets by environment, such as `MILLRACE_KILLS`; else the one of a short test.
 ///

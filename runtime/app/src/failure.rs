@@ -112,6 +112,7 @@ pub fn title(code: Code) -> &'static str {
         Code::K003 => "Kafka forbids what the application must do",
         Code::K004 => "Kafka answers with an error that no retry mends",
         Code::K005 => "Kafka does not answer in time",
+        Code::K006 => "the TLS handshake with Kafka fails",
         Code::T001 => "an input topic does not exist",
         Code::T002 => "an output topic does not exist",
         Code::T003 => "an internal topic does not fit the application",
@@ -143,10 +144,11 @@ pub fn title(code: Code) -> &'static str {
 pub fn advice(code: Code) -> &'static str {
     match code {
         Code::K001 => "check spec.kafka.bootstrapServers, the port, and that this machine reaches the brokers",
-        Code::K002 => "check user, password, mechanism and certificates against the listener that is used",
+        Code::K002 => "check user, password and mechanism against the listener that is used",
         Code::K003 => "grant the application the rights that the page lists",
         Code::K004 => "look at the brokers' log at this time",
         Code::K005 => "look at the brokers' health and load, then start again: nothing is lost",
+        Code::K006 => "check certificates, trusted authorities and names as the page says",
         Code::T001 => "create the topic, or correct its name in spec.topology.topics",
         Code::T002 => "create the topic: Millrace creates internal topics only",
         Code::T003 => {

@@ -25,8 +25,10 @@ pub enum ErrorKind {
     TopicExists,
     /// Refused by the cluster's access control.
     Unauthorized,
-    /// Credentials or the security handshake were refused.
+    /// The credentials were refused.
     Authentication,
+    /// The TLS handshake failed: one of the sides does not accept the other's certificate.
+    Handshake,
     /// A record that the cluster or the client will never take (too large, invalid timestamp).
     RecordRejected,
     /// The offset asked for is outside the log.

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 pub enum Code {
     /// No broker answers at the bootstrap addresses.
     K001,
-    /// Credentials or the security handshake were refused.
+    /// The credentials were refused.
     K002,
     /// An access-control list forbids what the application must do.
     K003,
@@ -16,6 +16,8 @@ pub enum Code {
     K004,
     /// The cluster did not do what it had to within the time that is given to it.
     K005,
+    /// The TLS handshake failed: one of the sides does not accept the other's certificate.
+    K006,
     /// An input topic does not exist.
     T001,
     /// An output topic does not exist.
@@ -66,12 +68,13 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of the documentation.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::K001,
         Self::K002,
         Self::K003,
         Self::K004,
         Self::K005,
+        Self::K006,
         Self::T001,
         Self::T002,
         Self::T003,
@@ -102,7 +105,7 @@ impl Code {
     pub fn exit_code(self) -> i32 {
         match self {
             Self::C001 => 3,
-            Self::K001 | Self::K002 | Self::K003 | Self::K004 | Self::K005 => 4,
+            Self::K001 | Self::K002 | Self::K003 | Self::K004 | Self::K005 | Self::K006 => 4,
             Self::T001 | Self::T002 | Self::T003 | Self::T004 | Self::T005 | Self::T006 | Self::T007 | Self::T008 => 5,
             Self::G001 | Self::G002 | Self::G003 | Self::F001 => 6,
             Self::S001 | Self::S002 | Self::S003 | Self::S004 => 7,
@@ -193,6 +196,7 @@ impl From<millrace_kafka::Error> for Error {
         let code = match error.kind() {
             Kind::Unreachable => Code::K001,
             Kind::Authentication => Code::K002,
+            Kind::Handshake => Code::K006,
             Kind::Unauthorized => Code::K003,
             Kind::Retriable | Kind::OutcomeUnknown => Code::K005,
             Kind::UnknownTopic => Code::T001,

@@ -11,5 +11,6 @@ mod memory;
 mod poison;
 mod repartition;
 mod reset;
+mod security;
 mod start_errors;
 mod survive_kill;

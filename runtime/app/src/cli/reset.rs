@@ -59,7 +59,7 @@ pub fn reset(args: &ResetArgs) -> Result<(), Failure> {
     overrides.bootstrap_servers.clone_from(&args.bootstrap_servers);
     let Checked { program, config, .. } = check_file(&args.file, &overrides).map_err(Failure::Manifest)?;
     let servers = config.bootstrap_servers.join(",");
-    let log = run::kafka(&servers)?;
+    let log = run::kafka(&servers, &config)?;
     let target = args.target.target(chrono::Utc::now().timestamp_millis());
     let show = |plan: &ResetPlan, stage: Stage| match args.format {
         Format::Text => say(&report::text(plan, &servers, target, stage, report::is_coloured())),

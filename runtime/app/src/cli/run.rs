@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use millrace::config::StreamsConfig;
 use millrace::kafka::log::SharedLog;
 use millrace::{Instance, InstanceOptions};
 
@@ -74,11 +75,12 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         env!("CARGO_PKG_VERSION"),
         app.metadata.name.as_deref().unwrap_or(&id),
     );
+    let log = kafka(&servers, &config)?;
     let options = InstanceOptions {
         until_caught_up: args.until_caught_up,
         ..InstanceOptions::new(volume::open(&config)?)
     };
-    let instance = Instance::new(bind::application(program), config, kafka(&servers)?, options)?;
+    let instance = Instance::new(bind::application(program), config, log, options)?;
     let running = instance.spawn();
     tracing::info!(target: "millrace::event", event = "started", ms = started.elapsed().as_millis() as u64, "started {id} in {:.3} s", started.elapsed().as_secs_f64());
     let mut asked = false;
@@ -95,7 +97,8 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-pub(super) fn kafka(servers: &str) -> Result<SharedLog, Failure> {
-    let log = millrace::kafka::real::KafkaLog::new(servers, &[]).map_err(millrace::Error::from)?;
+pub(super) fn kafka(servers: &str, config: &StreamsConfig) -> Result<SharedLog, Failure> {
+    let log =
+        millrace::kafka::real::KafkaLog::new(servers, &config.security_config()).map_err(millrace::Error::from)?;
     Ok(Arc::new(log))
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::{Isolation, TopicPartition};
+use super::{Isolation, Right, TopicPartition};
 use crate::Result;
 
 /// The cluster's identity and size.
@@ -82,4 +82,10 @@ pub trait Admin: Send {
     fn delete_records(&mut self, before: &[(TopicPartition, i64)], timeout: Duration) -> Result<()>;
     /// Aborts whatever a vanished producer left open under this transactional id (InitProducerId).
     fn fence_producer(&mut self, transactional_id: &str, timeout: Duration) -> Result<()>;
+    /// Those of `rights` that this process does not have; on a log without access control none. Of a topic that does not exist
+    /// nothing is said, nor whether a transactional id may be written: that shows with its use.
+    fn lacking(&mut self, rights: &[Right], timeout: Duration) -> Result<Vec<Right>> {
+        let _ = (rights, timeout);
+        Ok(Vec::new())
+    }
 }

@@ -1,5 +1,6 @@
 //! Reading partitions that one is told to read.
 
+use std::fmt;
 use std::time::Duration;
 
 use super::{RecordBatch, TopicPartition};
@@ -15,7 +16,7 @@ pub enum Isolation {
 }
 
 /// How a consumer is to be made.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ConsumerSpec {
     /// The client id, as brokers log it.
     pub client_id: String,
@@ -23,6 +24,18 @@ pub struct ConsumerSpec {
     pub isolation: Isolation,
     /// Client properties by Java's names (`fetch.max.bytes`), prefixes already removed.
     pub config: Vec<(String, String)>,
+}
+
+/// Names of properties without their values: some are secrets.
+impl fmt::Debug for ConsumerSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.config.iter().map(|(name, _)| &**name).collect();
+        f.debug_struct("ConsumerSpec")
+            .field("client_id", &self.client_id)
+            .field("isolation", &self.isolation)
+            .field("config", &names)
+            .finish()
+    }
 }
 
 /// What a poll brought.

@@ -3,6 +3,7 @@
 //! Every trait here is synchronous: workers call them from their own threads, the simulator calls them from one. A call either
 //! answers at once or waits no longer than the time-out it was given. Implementations: [`crate::real`], [`crate::inproc`].
 
+mod access;
 mod admin;
 mod batch;
 mod consumer;
@@ -11,6 +12,7 @@ mod producer;
 
 use std::sync::Arc;
 
+pub use access::{Operation, Resource, Right};
 pub use admin::{Admin, ClusterInfo, ConfigEntry, NewTopic, OffsetSpec, TopicInfo};
 pub use batch::{BatchBuilder, Header, RecordBatch, RecordView};
 pub use consumer::{Consumer, ConsumerSpec, Isolation, Polled};
@@ -37,6 +39,11 @@ pub trait Log: Send + Sync {
     fn coordinator(&self, group: &str) -> Result<Box<dyn Coordinator>>;
     /// The committed offsets of a group.
     fn offsets(&self, group: &str) -> Result<Box<dyn Offsets>>;
+    /// Counts the changes of what clients are made of (credentials, certificates). A consumer or producer that was made under a
+    /// lower number goes on for now, and is to be made anew soon; the other clients do that by themselves.
+    fn epoch(&self) -> u64 {
+        0
+    }
 }
 
 /// A shared log.

@@ -1,12 +1,13 @@
 //! Writing records, in transactions or without.
 
+use std::fmt;
 use std::time::Duration;
 
 use super::{GroupMembership, Header, OffsetAndMetadata, TopicPartition};
 use crate::{Error, Result};
 
 /// How a producer is to be made.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ProducerSpec {
     /// The client id, as brokers log it.
     pub client_id: String,
@@ -14,6 +15,18 @@ pub struct ProducerSpec {
     pub transactional_id: Option<String>,
     /// Client properties by Java's names (`linger.ms`), prefixes already removed.
     pub config: Vec<(String, String)>,
+}
+
+/// Names of properties without their values: some are secrets.
+impl fmt::Debug for ProducerSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.config.iter().map(|(name, _)| &**name).collect();
+        f.debug_struct("ProducerSpec")
+            .field("client_id", &self.client_id)
+            .field("transactional_id", &self.transactional_id)
+            .field("config", &names)
+            .finish()
+    }
 }
 
 /// A topic that a producer writes to; valid for the producer that gave it.

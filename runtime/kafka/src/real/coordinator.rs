@@ -192,6 +192,7 @@ impl Lane {
     }
 
     fn ask<R: WireRequest>(&mut self, request: &R, newest: i16, patience: Duration) -> Result<R::Response> {
+        self.connection.take_if(|connection| !connection.is_current());
         if self.connection.is_none() {
             let (group, closed) = (&self.group, &self.closed);
             self.connection = Some(self.client.retrying(Deadline::after(LOOKUP), |client, deadline| {

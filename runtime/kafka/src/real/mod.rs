@@ -7,6 +7,7 @@ mod librdkafka;
 mod offsets;
 mod producer;
 pub mod properties;
+mod security;
 mod wire;
 
 use std::sync::Arc;
@@ -14,7 +15,8 @@ use std::sync::Arc;
 use crate::log::{Admin, Consumer, ConsumerSpec, Coordinator, Log, Offsets, Producer, ProducerSpec};
 use crate::{Error, ErrorKind, Result};
 use properties::{PropertyKind, Scope, Translated, classify};
-use wire::{Client, Settings, TcpConnector};
+use security::Security;
+use wire::{Client, Settings};
 
 /// The client id where none is configured.
 const CLIENT_ID: &str = "millrace";
@@ -38,13 +40,17 @@ pub struct KafkaLog {
     /// Properties of all clients, by Java's names.
     properties: Vec<(String, String)>,
     wire: Arc<Settings>,
+    security: Arc<Security>,
 }
 
 impl KafkaLog {
     /// A cluster by its bootstrap servers (`host:port`, separated by commas), and the properties that all its clients share, by Java's names.
     ///
+    /// What says how brokers are spoken to (`security.protocol`, `ssl.…`, `sasl.…`) is read here, files included, and holds for every
+    /// client; files are read again when they change.
+    ///
     /// # Errors
-    /// `Config` for addresses or properties that cannot be. Properties of Java's that mean nothing here are logged as warnings.
+    /// `Config` for addresses, properties and files that cannot be. Properties of Java's that mean nothing here are logged as warnings.
     pub fn new(bootstrap: &str, properties: &[(String, String)]) -> Result<Self> {
         let addresses = addresses(bootstrap)?;
         for (name, _) in properties {
@@ -66,21 +72,17 @@ impl KafkaLog {
                 .find(|(known, _)| known == name)
                 .map(|(_, value)| &**value)
         };
-        if let Some(protocol) =
-            value("security.protocol").filter(|protocol| !protocol.eq_ignore_ascii_case("plaintext"))
-        {
-            let text = format!("security.protocol: {protocol} is not supported yet; use PLAINTEXT");
-            return Err(Error::new(ErrorKind::Config, text));
-        }
+        let security = Arc::new(Security::new(properties)?);
         let settings = Settings {
             bootstrap: addresses,
             client_id: value("client.id").unwrap_or(CLIENT_ID).to_owned(),
-            connector: Box::new(TcpConnector),
+            security: Arc::clone(&security),
         };
         Ok(Self {
             bootstrap: bootstrap.to_owned(),
             properties: properties.to_vec(),
             wire: Arc::new(settings),
+            security,
         })
     }
 
@@ -94,6 +96,18 @@ impl KafkaLog {
             .collect()
     }
 
+    /// One process has one identity: a client cannot be given another.
+    fn check_security(&self, client_id: &str, config: &[(String, String)]) -> Result<()> {
+        let all: Vec<(String, String)> = self.properties.iter().chain(config).cloned().collect();
+        if self.security.is_of(&all)? {
+            return Ok(());
+        }
+        let text = format!(
+            "{client_id}: security.protocol, ssl.… and sasl.… are the same for all clients of a process: set them without `consumer.`, `producer.` or `admin.`"
+        );
+        Err(Error::new(ErrorKind::Config, text))
+    }
+
     fn client(&self) -> Client {
         Client::new(Arc::clone(&self.wire))
     }
@@ -105,13 +119,17 @@ impl Log for KafkaLog {
     }
 
     fn consumer(&self, spec: &ConsumerSpec) -> Result<Box<dyn Consumer>> {
+        self.check_security(&spec.client_id, &spec.config)?;
         let common = self.common(Scope::Consumer);
-        Ok(Box::new(consumer::KafkaConsumer::new(&self.bootstrap, &common, spec)?))
+        let consumer = consumer::KafkaConsumer::new(&self.bootstrap, &common, &self.security, spec)?;
+        Ok(Box::new(consumer))
     }
 
     fn producer(&self, spec: &ProducerSpec) -> Result<Box<dyn Producer>> {
+        self.check_security(&spec.client_id, &spec.config)?;
         let common = self.common(Scope::Producer);
-        Ok(Box::new(producer::KafkaProducer::new(&self.bootstrap, &common, spec)?))
+        let producer = producer::KafkaProducer::new(&self.bootstrap, &common, &self.security, spec)?;
+        Ok(Box::new(producer))
     }
 
     fn coordinator(&self, group: &str) -> Result<Box<dyn Coordinator>> {
@@ -120,6 +138,10 @@ impl Log for KafkaLog {
 
     fn offsets(&self, group: &str) -> Result<Box<dyn Offsets>> {
         Ok(Box::new(offsets::KafkaOffsets::new(self.client(), group)))
+    }
+
+    fn epoch(&self) -> u64 {
+        self.security.epoch()
     }
 }
 
@@ -216,7 +238,7 @@ mod tests {
                 .to_string()
         };
         assert_eq!(refused("lingr.ms", "5"), "lingr.ms is no property of Kafka's clients");
-        assert!(refused("security.protocol", "SASL_SSL").starts_with("security.protocol: SASL_SSL"));
+        assert!(refused("security.protocol", "SASL_SSL").starts_with("sasl.mechanism is not set"));
         let log = KafkaLog::new("kafka:9092", &[("linger.ms".to_owned(), "soon".to_owned())]).unwrap();
         let spec = ProducerSpec {
             client_id: "p".to_owned(),
@@ -226,5 +248,13 @@ mod tests {
         let error = log.producer(&spec).err().unwrap();
         assert_eq!(error.kind(), ErrorKind::Config);
         assert!(error.to_string().contains("linger.ms"), "{error}");
+        // A client that is to speak otherwise than the others.
+        let spec = ProducerSpec {
+            config: vec![("security.protocol".to_owned(), "SSL".to_owned())],
+            ..spec
+        };
+        let log = KafkaLog::new("kafka:9092", &[]).unwrap();
+        let error = log.producer(&spec).err().unwrap().to_string();
+        assert!(error.contains("the same for all clients"), "{error}");
     }
 }

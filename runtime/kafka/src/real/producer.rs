@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use super::librdkafka::{ClientType, Native, NativeTopic, NotTaken, PartitionList, kind_of_code};
 use super::properties::{Scope, translate};
+use super::security::Security;
 use super::settings_of;
 use crate::log::{
-    DeliveryFailure, GroupMembership, OffsetAndMetadata, OutgoingRecord, Producer, ProducerSpec, TopicHandle,
-    TopicPartition,
+    DeliveryFailure, GroupMembership, OffsetAndMetadata, Operation, OutgoingRecord, Producer, ProducerSpec, Resource,
+    Right, TopicHandle, TopicPartition,
 };
 use crate::{Error, ErrorKind, Result};
 
@@ -25,14 +26,19 @@ const TRANSACTION_TIMEOUT_MS: &str = "10000";
 /// [`Producer`] on a cluster.
 pub(crate) struct KafkaProducer {
     topics: Vec<(Arc<str>, NativeTopic)>,
-    transactional: bool,
+    transactional_id: Option<String>,
     since_poll: u32,
     client: Arc<Native>,
 }
 
 impl KafkaProducer {
     /// `common` are the properties of all clients.
-    pub(crate) fn new(bootstrap: &str, common: &[(String, String)], spec: &ProducerSpec) -> Result<Self> {
+    pub(crate) fn new(
+        bootstrap: &str,
+        common: &[(String, String)],
+        security: &Arc<Security>,
+        spec: &ProducerSpec,
+    ) -> Result<Self> {
         let mut translated = translate(Scope::Producer, common.iter().chain(&spec.config))?;
         let mut defaults = vec![
             ("enable.idempotence", "true"),
@@ -54,11 +60,11 @@ impl KafkaProducer {
             bound_delivery(&mut translated.settings);
         }
         let settings = settings_of(bootstrap, &spec.client_id, &defaults, translated);
-        let client = Native::new(ClientType::Producer, &settings)
+        let client = Native::new(ClientType::Producer, &settings, security)
             .map_err(|error| error.context(format_args!("producer {}", spec.client_id)))?;
         Ok(Self {
             topics: Vec::new(),
-            transactional: spec.transactional_id.is_some(),
+            transactional_id: spec.transactional_id.clone(),
             since_poll: 0,
             client,
         })
@@ -78,7 +84,7 @@ impl KafkaProducer {
         {
             return alarm;
         }
-        let kind = if code == STATE && self.transactional {
+        let kind = if code == STATE && self.transactional_id.is_some() {
             ErrorKind::Abortable
         } else {
             kind_of_code(code)
@@ -197,7 +203,20 @@ impl Producer for KafkaProducer {
     }
 
     fn init_transactions(&mut self, timeout: Duration) -> Result<()> {
-        self.client.init_transactions(timeout)
+        self.client.init_transactions(timeout).map_err(|error| {
+            if error.kind() != ErrorKind::Unauthorized {
+                return error;
+            }
+            let id = self.transactional_id.as_deref().unwrap_or_default();
+            let lacking = Right {
+                operation: Operation::Write,
+                resource: Resource::TransactionalId(id.to_owned()),
+            };
+            Error::new(
+                ErrorKind::Unauthorized,
+                format!("the principal lacks {lacking}: {error}"),
+            )
+        })
     }
 
     fn begin(&mut self) -> Result<()> {
@@ -279,7 +298,8 @@ mod tests {
                 transactional_id: Some("t".to_owned()),
                 config,
             };
-            KafkaProducer::new("127.0.0.1:1", &[], &spec).unwrap();
+            let plaintext = Arc::new(Security::new(&[]).unwrap());
+            KafkaProducer::new("127.0.0.1:1", &[], &plaintext, &spec).unwrap();
         }
     }
 }

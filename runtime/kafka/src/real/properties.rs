@@ -3,6 +3,7 @@
 //! Users write Kafka Streams' names; librdkafka has names and units of its own. Pure functions, so that configuration can be
 //! checked before anything connects.
 
+use super::security;
 use crate::{Error, ErrorKind, Result};
 
 /// Which client a property is for.
@@ -59,19 +60,9 @@ const COMMON: &[(&str, PropertyKind)] = &[
     ("send.buffer.bytes", Mapped("socket.send.buffer.bytes")),
     ("socket.connection.setup.timeout.max.ms", Meaningless),
     ("socket.connection.setup.timeout.ms", Same),
-    // Security; where Java reads key stores, PEM files go by librdkafka's names.
-    ("security.protocol", Same),
+    // What concerns security is read by the module of that name, and is the same for all clients.
     ("security.providers", Meaningless),
-    ("sasl.mechanism", Same),
-    ("sasl.username", Same),
-    ("sasl.password", Same),
-    ("sasl.kerberos.service.name", Same),
-    ("ssl.ca.location", Same),
-    ("ssl.certificate.location", Same),
-    ("ssl.key.location", Same),
-    ("ssl.key.password", Same),
-    ("ssl.endpoint.identification.algorithm", Same),
-    ("ssl.cipher.suites", Same),
+    ("sasl.kerberos.service.name", Meaningless),
 ];
 
 const CONSUMER: &[(&str, PropertyKind)] = &[
@@ -148,12 +139,23 @@ const ADMIN: &[(&str, PropertyKind)] = &[
 pub fn classify(scope: Scope, name: &str) -> PropertyKind {
     let own = of_scope(scope);
     let found = own.iter().chain(COMMON).find(|(known, _)| *known == name);
-    found.map_or(PropertyKind::Unknown, |(_, kind)| *kind)
+    match found {
+        Some((_, kind)) => *kind,
+        None if is_security(name) => Engine,
+        None => PropertyKind::Unknown,
+    }
 }
 
 /// All names that Java's clients of `scope` know, for near matches.
 pub fn names(scope: Scope) -> impl Iterator<Item = &'static str> {
-    of_scope(scope).iter().chain(COMMON).map(|(name, _)| *name)
+    let listed = of_scope(scope).iter().chain(COMMON).map(|(name, _)| *name);
+    listed.chain(security::NAMES.iter().copied())
+}
+
+/// Whether a property says how brokers are spoken to: one of `security.protocol`, `ssl.…`, `sasl.…`, and our own files of secrets.
+#[must_use]
+pub fn is_security(name: &str) -> bool {
+    security::NAMES.contains(&name)
 }
 
 fn of_scope(scope: Scope) -> &'static [(&'static str, PropertyKind)] {
@@ -262,7 +264,6 @@ mod tests {
                 "2097152",
             ),
             (Scope::Producer, "linger.ms", "5", "linger.ms", "5"),
-            (Scope::Admin, "security.protocol", "SSL", "security.protocol", "SSL"),
         ];
         for (scope, name, value, to, expected) in table {
             let translated = one(scope, name, value).unwrap();
@@ -278,6 +279,11 @@ mod tests {
         assert!(translated.settings.is_empty());
         assert_eq!(
             one(Scope::Consumer, "session.timeout.ms", "1").unwrap(),
+            Translated::default()
+        );
+        // Handed to librdkafka from what was read of it.
+        assert_eq!(
+            one(Scope::Producer, "sasl.jaas.config", "x").unwrap(),
             Translated::default()
         );
         let error = one(Scope::Producer, "linger", "5").unwrap_err();

@@ -38,9 +38,7 @@ const CLIENT: &str = "clients are named after client.id and the worker";
 const SERVERS: &str = "all clients share bootstrap.servers";
 const SHARE: &str = "there is no share consumer";
 const TLS_OF_THE_JVM: &str = "TLS is OpenSSL's, not the JVM's";
-const LOGIN_OF_THE_JVM: &str = "logins are librdkafka's, not the JVM's";
-const KEY_STORE: &str = "key stores are Java's: state PEM files in `ssl.certificate.location` and `ssl.key.location`";
-const TRUST_STORE: &str = "trust stores are Java's: state a PEM file in `ssl.ca.location`";
+const LOGIN_OF_THE_JVM: &str = "logins are not the JVM's";
 const PARTITIONER: &str = "records are partitioned as Java's producer does by default, by the hash of the key";
 
 /// Every property of `ConsumerConfig`, `ProducerConfig` and `AdminClientConfig`, and what stands in for Java's key stores, with the
@@ -126,10 +124,12 @@ pub static CLIENTS: &[(Clients, Property)] = &[
     (ALL, nothing("socket.connection.setup.timeout.max.ms", Long, "every attempt has socket.connection.setup.timeout.ms")),
     (ALL, used("security.protocol", Text, Some("PLAINTEXT"), Medium, "How brokers are spoken to.").one_of_ignoring_case(&["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"])),
     (ALL, nothing("security.providers", Text, TLS_OF_THE_JVM)),
-    (ALL, used("sasl.mechanism", Text, Some("GSSAPI"), Medium, "How the client proves who it is.")),
-    (ALL, unsupported("sasl.jaas.config", Password, None, "state `sasl.mechanism`, `sasl.username` and `sasl.password`")),
-    (ALL, used("sasl.username", Text, None, Medium, "The user; librdkafka's name, in place of Java's JAAS.")),
-    (ALL, used("sasl.password", Password, None, Medium, "The user's password; librdkafka's name, in place of Java's JAAS.")),
+    (ALL, used("sasl.mechanism", Text, Some("GSSAPI"), Medium, "How the client proves who it is: `PLAIN`, `SCRAM-SHA-256`, `SCRAM-SHA-512` or `OAUTHBEARER`; Kerberos is not built in.")),
+    (ALL, used("sasl.jaas.config", Password, None, Medium, "Java's login line: `PlainLoginModule`, `ScramLoginModule` or `OAuthBearerLoginModule` with its options.")),
+    (ALL, used("millrace.sasl.jaas.config.file", Text, None, Medium, "Ours: a file with what `sasl.jaas.config` would hold; read again when it changes.")),
+    (ALL, used("sasl.username", Text, None, Medium, "The user, in place of `username` in `sasl.jaas.config`; librdkafka's name.")),
+    (ALL, used("sasl.password", Password, None, Medium, "The user's password, in place of `password` in `sasl.jaas.config`; librdkafka's name.")),
+    (ALL, used("millrace.sasl.password.file", Text, None, Medium, "Ours: a file with the user's password, or OAUTHBEARER's client secret; stands before the others, and is read again when it changes.")),
     (ALL, nothing("sasl.client.callback.handler.class", Class, LOGIN_OF_THE_JVM)),
     (ALL, nothing("sasl.login.callback.handler.class", Class, LOGIN_OF_THE_JVM)),
     (ALL, nothing("sasl.login.class", Class, LOGIN_OF_THE_JVM)),
@@ -146,10 +146,10 @@ pub static CLIENTS: &[(Clients, Property)] = &[
     (ALL, nothing("sasl.kerberos.service.name", Text, "Kerberos is not built in")),
     (ALL, nothing("sasl.kerberos.ticket.renew.jitter", Double, "Kerberos is not built in")),
     (ALL, nothing("sasl.kerberos.ticket.renew.window.factor", Double, "Kerberos is not built in")),
-    (ALL, unsupported("sasl.oauthbearer.token.endpoint.url", Text, None, "tokens are not fetched yet")),
-    (ALL, unsupported("sasl.oauthbearer.client.credentials.client.id", Text, None, "tokens are not fetched yet")),
-    (ALL, unsupported("sasl.oauthbearer.client.credentials.client.secret", Password, None, "tokens are not fetched yet")),
-    (ALL, unsupported("sasl.oauthbearer.scope", Text, None, "tokens are not fetched yet")),
+    (ALL, used("sasl.oauthbearer.token.endpoint.url", Text, None, Medium, "Where tokens are fetched, by the client credentials grant.")),
+    (ALL, used("sasl.oauthbearer.client.credentials.client.id", Text, None, Medium, "The client that tokens are fetched for; `clientId` in `sasl.jaas.config` is the older way.")),
+    (ALL, used("sasl.oauthbearer.client.credentials.client.secret", Password, None, Medium, "Its secret; `clientSecret` in `sasl.jaas.config` is the older way.")),
+    (ALL, used("sasl.oauthbearer.scope", Text, None, Medium, "The scope that is asked for; `scope` in `sasl.jaas.config` is the older way.")),
     (ALL, nothing("sasl.oauthbearer.assertion.algorithm", Text, LOGIN_OF_THE_JVM)),
     (ALL, nothing("sasl.oauthbearer.assertion.claim.aud", Text, LOGIN_OF_THE_JVM)),
     (ALL, nothing("sasl.oauthbearer.assertion.claim.exp.seconds", Int, LOGIN_OF_THE_JVM)),
@@ -173,28 +173,29 @@ pub static CLIENTS: &[(Clients, Property)] = &[
     (ALL, nothing("sasl.oauthbearer.jwt.validator.class", Class, LOGIN_OF_THE_JVM)),
     (ALL, nothing("sasl.oauthbearer.scope.claim.name", Text, LOGIN_OF_THE_JVM)),
     (ALL, nothing("sasl.oauthbearer.sub.claim.name", Text, LOGIN_OF_THE_JVM)),
-    (ALL, used("ssl.ca.location", Text, None, High, "A PEM file with the authorities that are trusted; librdkafka's name, in place of Java's trust store.")),
-    (ALL, used("ssl.certificate.location", Text, None, High, "A PEM file with the client's certificate; librdkafka's name, in place of Java's key store.")),
-    (ALL, used("ssl.key.location", Text, None, High, "A PEM file with the client's private key; librdkafka's name, in place of Java's key store.")),
-    (ALL, used("ssl.cipher.suites", List, Some(""), Low, "Ciphers that are agreed to.")),
+    (ALL, used("ssl.ca.location", Text, None, High, "The same as `ssl.truststore.location`; librdkafka's name.")),
+    (ALL, used("ssl.certificate.location", Text, None, High, "A PEM file with the client's certificate, where it lies apart from the key; librdkafka's name.")),
+    (ALL, used("ssl.key.location", Text, None, High, "A PEM file with the client's private key, where it lies apart from the certificate; librdkafka's name.")),
+    (ALL, used("ssl.cipher.suites", List, Some(""), Low, "Ciphers of TLS 1.2 that are agreed to, by OpenSSL's names with `:` between them.")),
     (ALL, nothing("ssl.enabled.protocols", List, TLS_OF_THE_JVM)),
     (ALL, used("ssl.endpoint.identification.algorithm", Text, Some("https"), Low, "Whether the broker's certificate must be for its name; empty: not.")),
     (ALL, nothing("ssl.engine.factory.class", Class, TLS_OF_THE_JVM)),
     (ALL, used("ssl.key.password", Password, None, High, "The private key's password.")),
+    (ALL, used("millrace.ssl.key.password.file", Text, None, High, "Ours: a file with the private key's password.")),
     (ALL, nothing("ssl.keymanager.algorithm", Text, TLS_OF_THE_JVM)),
-    (ALL, unsupported("ssl.keystore.certificate.chain", Password, None, KEY_STORE)),
-    (ALL, unsupported("ssl.keystore.key", Password, None, KEY_STORE)),
-    (ALL, unsupported("ssl.keystore.location", Text, None, KEY_STORE)),
-    (ALL, unsupported("ssl.keystore.password", Password, None, KEY_STORE)),
-    (ALL, nothing("ssl.keystore.type", Text, KEY_STORE)),
+    (ALL, used("ssl.keystore.certificate.chain", Password, None, High, "The client's certificate and those above it, as PEM text.")),
+    (ALL, used("ssl.keystore.key", Password, None, High, "The client's private key, as PEM text.")),
+    (ALL, used("ssl.keystore.location", Text, None, High, "A file with the client's certificate and private key, in PEM or PKCS#12; read again when it changes.")),
+    (ALL, used("ssl.keystore.password", Password, None, High, "The password of a key store in PKCS#12.")),
+    (ALL, used("ssl.keystore.type", Text, Some("JKS"), Medium, "Only checked to be known: whether a file is PEM or PKCS#12 is seen in it, and JKS is refused with the way to convert it.")),
     (ALL, nothing("ssl.protocol", Text, TLS_OF_THE_JVM)),
     (ALL, nothing("ssl.provider", Text, TLS_OF_THE_JVM)),
     (ALL, nothing("ssl.secure.random.implementation", Text, TLS_OF_THE_JVM)),
     (ALL, nothing("ssl.trustmanager.algorithm", Text, TLS_OF_THE_JVM)),
-    (ALL, unsupported("ssl.truststore.certificates", Password, None, TRUST_STORE)),
-    (ALL, unsupported("ssl.truststore.location", Text, None, TRUST_STORE)),
-    (ALL, unsupported("ssl.truststore.password", Password, None, TRUST_STORE)),
-    (ALL, nothing("ssl.truststore.type", Text, TRUST_STORE)),
+    (ALL, used("ssl.truststore.certificates", Password, None, High, "The authorities that are trusted, as PEM text.")),
+    (ALL, used("ssl.truststore.location", Text, None, High, "A file with the authorities that are trusted, in PEM or PKCS#12; without one the system's are. Read again when it changes.")),
+    (ALL, used("ssl.truststore.password", Password, None, High, "The password of a trust store in PKCS#12.")),
+    (ALL, used("ssl.truststore.type", Text, Some("JKS"), Medium, "As `ssl.keystore.type`.")),
 ];
 
 /// Properties of topics (`TopicConfig`), under `topic.`: for internal topics.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use millrace_kafka::real::properties::is_security;
+
 use super::StreamsConfig;
 use super::client_table::{CLIENTS, Clients};
 use super::scope::Scope;
@@ -63,6 +65,17 @@ impl StreamsConfig {
         }
         properties
             .into_iter()
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect()
+    }
+
+    /// What says how brokers are spoken to: `security.protocol`, `ssl.…`, `sasl.…`. It holds for all clients of the process.
+    #[must_use]
+    pub fn security_config(&self) -> Vec<(String, String)> {
+        let scopes = [Scope::Plain, Scope::Admin].into_iter();
+        scopes
+            .flat_map(|scope| self.settings.of(scope))
+            .filter(|(name, _)| is_security(name))
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect()
     }

@@ -1,6 +1,7 @@
 //! Reads keys and values into [`Settings`], and collects everything that is wrong or of no effect.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use super::client_table::TOPIC;
@@ -9,9 +10,23 @@ use super::scope::{self, Scope};
 use super::{Notice, class_name};
 
 /// What was set, in one form, by prefix and name. Only what has an effect.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Settings {
     set: BTreeMap<(Scope, &'static str), String>,
+}
+
+/// Without the values of passwords.
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = self.set.iter().map(|((scope, name), value)| {
+            let is_secret = scope::find(*scope, name).is_some_and(|property| property.kind == Kind::Password);
+            (
+                format!("{}{name}", scope.prefix()),
+                if is_secret { "[hidden]" } else { &**value },
+            )
+        });
+        f.debug_map().entries(shown).finish()
+    }
 }
 
 /// What came out of reading.

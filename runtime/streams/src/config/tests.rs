@@ -362,7 +362,6 @@ fn what_cannot_be_ignored_is_refused_unless_it_is_the_default() {
         processor.wrapper.class = com.example.Wrapper
         producer.partitioner.class = com.example.Partitioner
         consumer.interceptor.classes = com.example.Interceptor
-        ssl.truststore.location = /etc/trust.jks
     ";
     check(
         &problems(lines),
@@ -372,7 +371,6 @@ fn what_cannot_be_ignored_is_refused_unless_it_is_the_default() {
         `group.protocol`: `streams` is not supported: the group runs on the classic protocol with an assignor of its own
         `processor.wrapper.class`: `Wrapper` is not supported: steps cannot be wrapped
         `producer.partitioner.class`: `Partitioner` is not supported: records are partitioned as Java's producer does by default, by the hash of the key
-        `ssl.truststore.location`: `/etc/trust.jks` is not supported: trust stores are Java's: state a PEM file in `ssl.ca.location`
         `topology.optimization`: `all` is not supported: plans are not rewritten yet"#]],
     );
     let defaults = "
@@ -470,8 +468,21 @@ fn what_is_required() {
 #[test]
 fn passwords_are_not_shown() {
     let lines = "sasl.jaas.config = org.apache…PlainLoginModule required username=\"a\" password=\"secret\";\nssl.keystore.password = secret";
-    let shown = problems(lines);
-    assert!(!shown.contains("secret"), "{shown}");
+    let shown = format!("{:?}", config(lines));
+    assert!(shown.contains("[hidden]") && !shown.contains("secret"), "{shown}");
+    let unfit = problems(&format!("{lines}\nssl.keystore.typ = x"));
+    assert!(!unfit.contains("secret"), "{unfit}");
+}
+
+#[test]
+fn what_concerns_security_is_the_same_for_all_clients() {
+    let lines = "security.protocol = SSL\nlinger.ms = 5\nmillrace.ssl.key.password.file = /run/password";
+    let shared: Vec<String> = config(lines)
+        .security_config()
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect();
+    assert_eq!(shared, ["millrace.ssl.key.password.file", "security.protocol"]);
 }
 
 #[test]

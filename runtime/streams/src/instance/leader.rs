@@ -10,6 +10,7 @@ use millrace_kafka::log::{Admin, JoinedMember};
 use millrace_kafka::{Error, ErrorKind, Result};
 use uuid::Uuid;
 
+use super::access;
 use super::topics::Topics;
 use crate::worker::Shared;
 
@@ -52,7 +53,11 @@ impl GroupAssignor for Leader {
         };
         let timeout = shared.call_timeout();
         let survey = topics.survey(self.admin.as_mut(), timeout).and_then(|survey| {
-            survey.create(self.admin.as_mut(), timeout)?;
+            if survey.create(self.admin.as_mut(), timeout)? {
+                // Rights on topics that did not exist could not be seen before.
+                let dead_letters = shared.dead_letter_topic.as_deref();
+                access::check(self.admin.as_mut(), &shared.layout, dead_letters, &[], timeout)?;
+            }
             Ok(survey)
         });
         let survey = match survey {

@@ -1,5 +1,6 @@
 //! An instance: one process's share of an application. One group member, its workers, and the driver between them.
 
+mod access;
 mod caught_up;
 mod cleanup;
 mod driver;
@@ -92,6 +93,19 @@ impl Instance {
         let start_timeout = config.request_timeout.min(Duration::from_secs(10));
         let cluster = admin.cluster(start_timeout)?;
         let dead_letter_topic = dead_letter_topic(&application, &config);
+        let transactional_ids = match config.processing_guarantee {
+            ProcessingGuarantee::AtLeastOnce => Vec::new(),
+            ProcessingGuarantee::ExactlyOnceV2 => (0..config.num_stream_threads)
+                .map(|thread| format!("{}-{}-{}", config.application_id, identity.id(), thread + 1))
+                .collect(),
+        };
+        access::check(
+            admin.as_mut(),
+            &layout,
+            dead_letter_topic.as_deref(),
+            &transactional_ids,
+            start_timeout,
+        )?;
         let survey = Topics {
             plan: &application.plan,
             layout: &layout,
@@ -100,12 +114,6 @@ impl Instance {
         }
         .survey(admin.as_mut(), start_timeout)?;
         survey.validate(admin.as_mut(), start_timeout)?;
-        let transactional_ids = match config.processing_guarantee {
-            ProcessingGuarantee::AtLeastOnce => Vec::new(),
-            ProcessingGuarantee::ExactlyOnceV2 => (0..config.num_stream_threads)
-                .map(|thread| format!("{}-{}-{}", config.application_id, identity.id(), thread + 1))
-                .collect(),
-        };
         let metrics = Metrics::new(config.num_stream_threads);
         let flush_bounds = FlushBounds {
             bytes: config.state_flush_max_lag_bytes,

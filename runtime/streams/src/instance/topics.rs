@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use millrace_kafka::ErrorKind;
-use millrace_kafka::log::{Admin, NewTopic};
+use millrace_kafka::log::{Admin, NewTopic, Operation, Right};
 use millrace_topology::{InternalTopic, InternalTopicRole, InternalTopicSettings, Layout as PlanLayout, Plan};
 
 use crate::config::StreamsConfig;
@@ -135,11 +135,11 @@ impl Topics<'_> {
 }
 
 impl Survey {
-    /// Creates what is missing: asks the cluster to check all of it first, so that nothing is made half-way.
-    pub(crate) fn create(&self, admin: &mut dyn Admin, timeout: Duration) -> Result<()> {
+    /// Creates what is missing: asks the cluster to check all of it first, so that nothing is made half-way. Whether anything was.
+    pub(crate) fn create(&self, admin: &mut dyn Admin, timeout: Duration) -> Result<bool> {
         self.validate(admin, timeout)?;
         if self.missing.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
         for (topic, created) in self
             .missing
@@ -156,7 +156,8 @@ impl Survey {
                 Err(error) => return Err(refused(topic, &error)),
             }
         }
-        wait_until_known(admin, &self.missing, timeout)
+        wait_until_known(admin, &self.missing, timeout)?;
+        Ok(true)
     }
 
     /// Asks the cluster whether it would create what is missing.
@@ -197,11 +198,16 @@ fn wait_until_known(admin: &mut dyn Admin, topics: &[NewTopic], timeout: Duratio
 }
 
 fn refused(topic: &NewTopic, error: &millrace_kafka::Error) -> Error {
-    let code = if error.kind() == ErrorKind::Unauthorized {
-        Code::K003
-    } else {
-        Code::T005
-    };
+    if error.kind() == ErrorKind::Unauthorized {
+        return Error::new(
+            Code::K003,
+            format!(
+                "the principal lacks {}, or on the cluster: this internal topic cannot be created: {error}",
+                Right::on_topic(Operation::Create, &*topic.name)
+            ),
+        );
+    }
+    let code = Code::T005;
     Error::new(
         code,
         format!(

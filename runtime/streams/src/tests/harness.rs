@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use millrace_kafka::clock::{ManualClock, SharedClock};
 use millrace_kafka::inproc::{Cluster, ClusterOptions};
-use millrace_kafka::log::Isolation;
+use millrace_kafka::log::{Isolation, SharedLog};
 use millrace_state::{MemoryVolume, StateVolume};
 use uuid::Uuid;
 
@@ -59,18 +59,24 @@ impl Harness {
         application: &Application,
         volume: Arc<dyn StateVolume>,
     ) -> Result<Instance> {
+        self.instance_with(name, application, volume, self.cluster.client(name).shared_log())
+    }
+
+    /// An instance on another volume, and on a log that stands before the cluster's own.
+    pub(super) fn instance_with(
+        &self,
+        name: &str,
+        application: &Application,
+        volume: Arc<dyn StateVolume>,
+        log: SharedLog,
+    ) -> Result<Instance> {
         let parsed = StreamsConfig::parse(&self.config).unwrap_or_else(|error| panic!("{error}"));
         let options = InstanceOptions {
             clock: Arc::clone(&self.clock) as SharedClock,
             transient: Some(Uuid::new_v5(&Uuid::NAMESPACE_DNS, name.as_bytes())),
             ..InstanceOptions::new(volume)
         };
-        Instance::new(
-            application.clone(),
-            parsed.config,
-            self.cluster.client(name).shared_log(),
-            options,
-        )
+        Instance::new(application.clone(), parsed.config, log, options)
     }
 
     /// Steps all instances for so long on the manual clock, 10 ms at a time.

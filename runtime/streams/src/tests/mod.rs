@@ -5,6 +5,7 @@ mod disk;
 mod dsl;
 mod dsl_errors;
 mod harness;
+mod renewal;
 mod reset;
 mod retention;
 mod seed;

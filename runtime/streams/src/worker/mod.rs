@@ -8,6 +8,7 @@ mod commit;
 mod disk;
 mod open;
 mod recover;
+mod renew;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
@@ -148,6 +149,9 @@ pub(crate) struct Worker {
     metrics: Arc<TaskMetrics>,
     consumer: Box<dyn Consumer>,
     restore_consumer: Box<dyn Consumer>,
+    /// The log's epoch when consumers and producer were made.
+    epoch: u64,
+    last_renewal: Duration,
     admin: Box<dyn Admin>,
     offsets: Box<dyn Offsets>,
     collector: Option<Collector>,
@@ -186,6 +190,8 @@ impl Worker {
             outbox,
             metrics,
         } = parts;
+        // Before the clients: what changes meanwhile is seen later.
+        let epoch = shared.log.epoch();
         let consumer = shared.log.consumer(&shared.main_consumer(index))?;
         let restore_consumer = shared.log.consumer(&shared.restore_consumer(index))?;
         let admin = shared.log.admin()?;
@@ -204,6 +210,8 @@ impl Worker {
             metrics,
             consumer,
             restore_consumer,
+            epoch,
+            last_renewal: now,
             admin,
             offsets,
             collector: None,
@@ -352,6 +360,7 @@ impl Worker {
         self.retries = if processed > 0 { 0 } else { self.retries };
         self.processed = processed;
         self.maybe_commit()?;
+        self.maybe_renew()?;
         self.maybe_flush()?;
         self.maybe_purge()?;
         self.metrics.running.set(self.running.len() as i64);

@@ -252,6 +252,7 @@ impl Member {
     pub(super) fn unreachable(&mut self, error: Error, now: Duration) -> Result<()> {
         match error.kind() {
             ErrorKind::Authentication
+            | ErrorKind::Handshake
             | ErrorKind::Unauthorized
             | ErrorKind::Config
             | ErrorKind::Fatal

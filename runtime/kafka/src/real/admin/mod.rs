@@ -1,5 +1,6 @@
 //! Topics, configs and offsets of a Kafka cluster.
 
+mod access;
 mod partitions;
 
 use std::collections::BTreeMap;
@@ -16,7 +17,7 @@ use kafka_protocol::protocol::StrBytes;
 use rustc_hash::FxHashMap;
 
 use super::wire::{Client, CoordinatorKind, Deadline, error_of, topic_name};
-use crate::log::{Admin, ClusterInfo, ConfigEntry, NewTopic, OffsetSpec, TopicInfo, TopicPartition};
+use crate::log::{Admin, ClusterInfo, ConfigEntry, NewTopic, OffsetSpec, Right, TopicInfo, TopicPartition};
 use crate::{Error, ErrorKind, Result};
 
 /// `UNKNOWN_TOPIC_OR_PARTITION`.
@@ -226,6 +227,10 @@ impl Admin for KafkaAdmin {
 
     fn delete_records(&mut self, before: &[(TopicPartition, i64)], timeout: Duration) -> Result<()> {
         self.drop_before(before, timeout)
+    }
+
+    fn lacking(&mut self, rights: &[Right], timeout: Duration) -> Result<Vec<Right>> {
+        self.lacking_of(rights, timeout)
     }
 
     fn fence_producer(&mut self, transactional_id: &str, timeout: Duration) -> Result<()> {

@@ -134,7 +134,11 @@ impl KafkaConsumer {
                         text if text.is_empty() => text_of_code(code),
                         text => text,
                     };
-                    let error = Error::new(kind, format!("{at} at offset {}: {text} ({code})", message.offset()));
+                    let mut text = format!("{at} at offset {}: {text} ({code})", message.offset());
+                    if kind == ErrorKind::Unauthorized {
+                        text = format!("{text}: the principal lacks Read on topic {}", at.topic);
+                    }
+                    let error = Error::new(kind, text);
                     out.push(Polled::Failed { partition: at, error });
                 }
             }

@@ -17,6 +17,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::librdkafka::{ClientType, MessageBuffer, Native, NativeQueue, PartitionList};
 use super::properties::{Scope, translate};
+use super::security::Security;
 use super::settings_of;
 use crate::Result;
 use crate::log::{Consumer, ConsumerSpec, Isolation, Polled, TopicPartition};
@@ -48,7 +49,12 @@ pub(crate) struct KafkaConsumer {
 
 impl KafkaConsumer {
     /// `common` are the properties of all clients.
-    pub(crate) fn new(bootstrap: &str, common: &[(String, String)], spec: &ConsumerSpec) -> Result<Self> {
+    pub(crate) fn new(
+        bootstrap: &str,
+        common: &[(String, String)],
+        security: &Arc<Security>,
+        spec: &ConsumerSpec,
+    ) -> Result<Self> {
         let isolation = match spec.isolation {
             Isolation::ReadUncommitted => "read_uncommitted",
             Isolation::ReadCommitted => "read_committed",
@@ -73,7 +79,7 @@ impl KafkaConsumer {
             ("log.connection.close", "false"),
         ];
         let settings = settings_of(bootstrap, &spec.client_id, &defaults, translated);
-        let client = Native::new(ClientType::Consumer, &settings)
+        let client = Native::new(ClientType::Consumer, &settings, security)
             .map_err(|error| error.context(format_args!("consumer {}", spec.client_id)))?;
         Ok(Self {
             messages: MessageBuffer::new(),

@@ -8,8 +8,9 @@ use rdkafka_sys::bindings as native;
 
 use super::context::{Context, on_delivery, on_error, on_log};
 use super::errors::{kind_of_code, text_of_code};
-use super::{epoch, timeout_ms};
+use super::{epoch, timeout_ms, tokens};
 use crate::log::Header;
+use crate::real::security::{Sasl, Security};
 use crate::{Error, ErrorKind, Result};
 
 /// What a client does.
@@ -49,18 +50,23 @@ pub(crate) enum NotTaken {
 }
 
 impl Native {
-    /// Makes a client from librdkafka's own settings.
-    pub(crate) fn new(kind: ClientType, settings: &[(String, String)]) -> Result<Arc<Self>> {
-        let context = Arc::new(Context::default());
+    /// Makes a client from librdkafka's own settings, with the credentials that are in force now.
+    pub(crate) fn new(kind: ClientType, settings: &[(String, String)], security: &Arc<Security>) -> Result<Arc<Self>> {
+        let context = Arc::new(Context::new(Arc::clone(security)));
+        let credentials = security.current();
         let config = Configuration::new();
-        for (name, value) in settings {
+        for (name, value) in settings.iter().chain(&credentials.native_settings()) {
             config.set(name, value)?;
         }
+        let wants_tokens = matches!(credentials.sasl, Some(Sasl::OAuthBearer(_)));
         // SAFETY: the configuration is alive; the context outlives the client, which holds a reference to it until after its destruction.
         unsafe {
             native::rd_kafka_conf_set_opaque(config.pointer, Arc::as_ptr(&context).cast_mut().cast());
             native::rd_kafka_conf_set_error_cb(config.pointer, Some(on_error));
             native::rd_kafka_conf_set_log_cb(config.pointer, Some(on_log));
+            if wants_tokens {
+                tokens::answer_by_callback(config.pointer);
+            }
             if kind == ClientType::Producer {
                 native::rd_kafka_conf_set_dr_msg_cb(config.pointer, Some(on_delivery));
                 epoch::intercept(config.pointer, Arc::as_ptr(&context));
@@ -83,7 +89,12 @@ impl Native {
             // SAFETY: the client is alive and a consumer; its errors now come with its records.
             unsafe { native::rd_kafka_poll_set_consumer(pointer) };
         }
-        Ok(Arc::new(Self { pointer, context, kind }))
+        let client = Arc::new(Self { pointer, context, kind });
+        if wants_tokens {
+            // SAFETY: the client is alive, and was told to ask for tokens by callback.
+            unsafe { tokens::serve_in_background(pointer)? };
+        }
+        Ok(client)
     }
 
     pub(crate) fn context(&self) -> &Context {
@@ -351,7 +362,10 @@ impl Configuration {
     }
 
     fn set(&self, name: &str, value: &str) -> Result<()> {
-        let (native_name, native_value) = (c_string(name)?, c_string(value)?);
+        let native_name = c_string(name)?;
+        // Values may be secrets.
+        let native_value = CString::new(value)
+            .map_err(|_| Error::new(ErrorKind::Config, format!("{name}: its value has a NUL in it")))?;
         let mut text: [c_char; 512] = [0; 512];
         // SAFETY: the configuration and the strings are alive; the buffer is as long as we say.
         let result = unsafe {
@@ -379,6 +393,7 @@ impl Drop for Configuration {
     }
 }
 
+/// For names: the error shows them.
 pub(super) fn c_string(text: &str) -> Result<CString> {
     CString::new(text).map_err(|_| Error::new(ErrorKind::Config, format!("{text:?} has a NUL in it")))
 }

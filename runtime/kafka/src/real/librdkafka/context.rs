@@ -1,6 +1,7 @@
 //! What librdkafka calls back with: delivery reports, alarms, and its log.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
@@ -8,11 +9,17 @@ use rdkafka_sys::bindings as native;
 
 use super::errors::{kind_of_code, local, text_of_code};
 use crate::log::{DeliveryFailure, TopicPartition};
+use crate::real::security::Security;
 use crate::{Error, ErrorKind};
+
+/// What an idempotent producer gets that may write nowhere.
+const CLUSTER_AUTHORIZATION_FAILED: i32 = 31;
 
 /// State that callbacks write and the owner of the client reads. The locks are taken by one thread at a time: the one that polls.
 #[derive(Default)]
 pub(crate) struct Context {
+    /// Where tokens come from, and what refusals mean.
+    security: Option<Arc<Security>>,
     alarms: Mutex<Vec<Error>>,
     deliveries: Mutex<Deliveries>,
     in_flight_bytes: AtomicUsize,
@@ -35,6 +42,17 @@ pub(crate) struct TopicDeliveries {
 }
 
 impl Context {
+    pub(super) fn new(security: Arc<Security>) -> Self {
+        Self {
+            security: Some(security),
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn security(&self) -> Option<&Security> {
+        self.security.as_deref()
+    }
+
     /// Adds a topic; its number is what a record carries as its opaque value.
     pub(crate) fn add_topic(&self, name: &str) -> usize {
         let topics = &mut self.deliveries.lock().topics;
@@ -78,7 +96,7 @@ impl Context {
         self.aborting.store(aborting, Ordering::Relaxed);
     }
 
-    /// An error that polling alone would not show: credentials, or the end of this client.
+    /// An error that polling alone would not show: credentials, rights, or the end of this client.
     pub(crate) fn take_alarm(&self) -> Option<Error> {
         let mut alarms = self.alarms.lock();
         if alarms.is_empty() {
@@ -127,10 +145,12 @@ impl Context {
             return;
         }
         let partition = TopicPartition::new(topic.name.clone(), message.partition);
-        let error = Error::new(
-            kind_of_code(code),
-            format!("record for {partition} not delivered: {}", text_of_code(code)),
-        );
+        let kind = kind_of_code(code);
+        let mut text = format!("record for {partition} not delivered: {}", text_of_code(code));
+        if kind == ErrorKind::Unauthorized {
+            text = format!("{text}: the principal lacks Write on topic {}", partition.topic);
+        }
+        let error = Error::new(kind, text);
         deliveries.failures.push(DeliveryFailure { partition, error });
     }
 
@@ -143,15 +163,37 @@ impl Context {
             local::TRANSPORT | local::RESOLVE | local::TIMED_OUT | local::TIMED_OUT_QUEUE => {
                 tracing::info!(reason, "lost a Kafka broker; trying on");
             }
+            // A connection that ended in the middle of a handshake: a broker that restarts does that.
+            local::SSL if !is_verdict(reason) => tracing::info!(reason, "lost a Kafka broker; trying on"),
             _ => {
-                let kind = kind_of_code(code);
                 tracing::warn!(code, reason, "Kafka client error");
-                if matches!(kind, ErrorKind::Authentication | ErrorKind::Fenced | ErrorKind::Fatal) {
-                    self.alarms.lock().push(Error::new(kind, format!("{reason} ({code})")));
+                let mut text = format!("{reason} ({code})");
+                if code == CLUSTER_AUTHORIZATION_FAILED {
+                    text.push_str(": the principal lacks Write on every topic, or IdempotentWrite on the cluster");
+                }
+                let error = Error::new(kind_of_code(code), text);
+                let error = match &self.security {
+                    Some(security) => security.judge(error),
+                    None => error,
+                };
+                if matches!(
+                    error.kind(),
+                    ErrorKind::Authentication
+                        | ErrorKind::Handshake
+                        | ErrorKind::Unauthorized
+                        | ErrorKind::Fenced
+                        | ErrorKind::Fatal
+                ) {
+                    self.alarms.lock().push(error);
                 }
             }
         }
     }
+}
+
+/// Whether one of the sides did not accept the other's certificate.
+fn is_verdict(reason: &str) -> bool {
+    reason.contains("verify failed") || reason.contains("alert")
 }
 
 /// Reads a message's error without making a Rust enum of it.

@@ -61,7 +61,8 @@ pub(crate) fn kind_of_code(code: i32) -> ErrorKind {
         | local::PURGE_INFLIGHT => ErrorKind::Retriable,
         local::RESOLVE | local::ALL_BROKERS_DOWN => ErrorKind::Unreachable,
         local::UNKNOWN_TOPIC | local::UNKNOWN_PARTITION => ErrorKind::UnknownTopic,
-        local::AUTHENTICATION | local::SSL => ErrorKind::Authentication,
+        local::AUTHENTICATION => ErrorKind::Authentication,
+        local::SSL => ErrorKind::Handshake,
         local::INVALID_ARG => ErrorKind::Config,
         local::FENCED => ErrorKind::Fenced,
         local::AUTO_OFFSET_RESET => ErrorKind::OffsetOutOfRange,
@@ -115,7 +116,11 @@ impl NativeError {
     /// What a transactional call's error means: who moved on comes before what librdkafka advises.
     pub(super) fn kind(&self) -> ErrorKind {
         match kind_of_code(self.code) {
-            kind @ (ErrorKind::Fenced | ErrorKind::Rejoin | ErrorKind::Authentication) => kind,
+            kind @ (ErrorKind::Fenced
+            | ErrorKind::Rejoin
+            | ErrorKind::Authentication
+            | ErrorKind::Handshake
+            | ErrorKind::Unauthorized) => kind,
             _ if self.fatal => ErrorKind::Fatal,
             _ if self.requires_abort => ErrorKind::Abortable,
             ErrorKind::Unreachable => ErrorKind::Unreachable,

@@ -11,6 +11,7 @@ mod epoch;
 mod errors;
 mod messages;
 mod partitions;
+mod tokens;
 mod transactions;
 
 pub(crate) use client::{ClientType, Native, NativeTopic, NotTaken};

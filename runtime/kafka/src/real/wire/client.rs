@@ -10,7 +10,8 @@ use kafka_protocol::protocol::{Request, StrBytes};
 use rustc_hash::FxHashMap;
 
 use super::connection::BACKOFF;
-use super::{Connection, Connector, Deadline, error_of};
+use super::{Connection, Deadline, error_of};
+use crate::real::security::Security;
 use crate::{Error, ErrorKind, Result};
 
 /// An attempt at one broker waits no longer than this (Java's `request.timeout.ms`).
@@ -24,8 +25,8 @@ pub(crate) struct Settings {
     pub(crate) bootstrap: Vec<(String, u16)>,
     /// The client id, as brokers log it.
     pub(crate) client_id: String,
-    /// How bytes get there.
-    pub(crate) connector: Box<dyn Connector>,
+    /// How they are spoken to.
+    pub(crate) security: Arc<Security>,
 }
 
 impl Settings {
@@ -86,6 +87,7 @@ impl Client {
 
     /// Asks any broker, once.
     pub(crate) fn ask_any<R: Request>(&mut self, request: &R, newest: i16, deadline: Deadline) -> Result<R::Response> {
+        self.drop_outdated();
         if let Some(id) = self.connections.keys().next().copied() {
             return self.ask(id, request, newest, deadline);
         }
@@ -127,17 +129,20 @@ impl Client {
     pub(crate) fn open(&mut self, broker: i32, deadline: Deadline) -> Result<Connection> {
         let (host, port) = self.address(broker)?;
         let deadline = deadline.at_most(CONNECT);
-        Connection::open(
-            &*self.settings.connector,
-            &host,
-            port,
-            &self.settings.client_id,
-            deadline,
-        )
-        .map_err(|error| Error::new(ErrorKind::Retriable, format!("broker {broker}: {error}")))
+        Connection::open(&self.settings, &host, port, deadline).map_err(|error| match error.kind() {
+            ErrorKind::Authentication | ErrorKind::Handshake => error.context(format_args!("broker {broker}")),
+            _ => Error::new(ErrorKind::Retriable, format!("broker {broker}: {error}")),
+        })
+    }
+
+    /// Connections that were made with older credentials are made anew: the broker may end them any time.
+    fn drop_outdated(&mut self) {
+        self.connections.retain(|_, connection| connection.is_current());
+        self.first.take_if(|connection| !connection.is_current());
     }
 
     fn connect(&mut self, broker: i32, deadline: Deadline) -> Result<&mut Connection> {
+        self.drop_outdated();
         if !self.connections.contains_key(&broker) {
             let connection = self.open(broker, deadline)?;
             self.connections.insert(broker, connection);
@@ -248,20 +253,25 @@ impl Client {
 }
 
 /// A connection to any broker that answers: the known ones first, then the bootstrap addresses.
-fn reach_any(settings: &Settings, known: &FxHashMap<i32, (String, u16)>, deadline: Deadline) -> Result<Connection> {
+fn reach_any(
+    settings: &Arc<Settings>,
+    known: &FxHashMap<i32, (String, u16)>,
+    deadline: Deadline,
+) -> Result<Connection> {
     let candidates = known.values().chain(&settings.bootstrap);
     let mut failures: Vec<Error> = Vec::new();
     for (host, port) in candidates {
-        match Connection::open(
-            &*settings.connector,
-            host,
-            *port,
-            &settings.client_id,
-            deadline.at_most(CONNECT),
-        ) {
+        match Connection::open(settings, host, *port, deadline.at_most(CONNECT)) {
             Ok(connection) => return Ok(connection),
             Err(error) => failures.push(error),
         }
+    }
+    // One broker's verdict on who we are is all brokers' verdict.
+    let refusal = failures
+        .iter()
+        .find(|error| matches!(error.kind(), ErrorKind::Authentication | ErrorKind::Handshake));
+    if let Some(refusal) = refusal {
+        return Err(refusal.clone());
     }
     // Fatal if none of them can get better by waiting.
     let kind = if failures.iter().all(|error| error.kind() == ErrorKind::Config) {
@@ -282,7 +292,10 @@ fn reach_any(settings: &Settings, known: &FxHashMap<i32, (String, u16)>, deadlin
 
 /// After these the stream's state is not known.
 fn breaks_connection(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::Retriable | ErrorKind::Fatal)
+    matches!(
+        error.kind(),
+        ErrorKind::Retriable | ErrorKind::Fatal | ErrorKind::Authentication | ErrorKind::Handshake
+    )
 }
 
 /// A topic's name as the wire has it.

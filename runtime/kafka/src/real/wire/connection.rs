@@ -1,14 +1,16 @@
-//! One connection to one broker: version negotiation, framing, correlation.
+//! One connection to one broker: version negotiation, login, framing, correlation.
 
 use std::io;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use kafka_protocol::messages::{ApiKey, ApiVersionsRequest, ApiVersionsResponse, RequestHeader, ResponseHeader};
 use kafka_protocol::protocol::{Decodable, HeaderVersion, Request, StrBytes, encode_request_header_into_buffer};
 use rustc_hash::FxHashMap;
 
-use super::{Connector, Deadline, Transport};
+use super::{Deadline, Settings, Transport, login, tls, transport};
+use crate::real::security::Credentials;
 use crate::{Error, ErrorKind, Result};
 
 /// A frame longer than this is no answer of Kafka's (librdkafka's own bound).
@@ -16,9 +18,16 @@ const LONGEST_FRAME: usize = 100_000_000;
 /// The first ApiVersions that carries the client's name; Kafka 2.4.
 const API_VERSIONS: i16 = 3;
 
-/// An open, negotiated connection.
+/// An open, negotiated connection, logged in where that is asked for.
 pub(crate) struct Connection {
+    settings: Arc<Settings>,
     transport: Box<dyn Transport>,
+    /// The epoch of the credentials that it was made with.
+    epoch: u64,
+    /// When its login has to be renewed, if ever.
+    renew_at: Option<Instant>,
+    /// Versions are known, and nothing was answered since.
+    untried: bool,
     address: String,
     client_id: StrBytes,
     versions: FxHashMap<i16, (i16, i16)>,
@@ -34,28 +43,79 @@ pub(crate) struct Sent {
 }
 
 impl Connection {
-    /// Connects and asks for the broker's versions.
-    pub(crate) fn open(
-        connector: &dyn Connector,
+    /// Connects, asks for the broker's versions, and logs in.
+    ///
+    /// # Errors
+    /// `Unreachable` if nobody is there, `Handshake` and `Authentication` if one of the sides does not accept the other.
+    pub(crate) fn open(settings: &Arc<Settings>, host: &str, port: u16, deadline: Deadline) -> Result<Self> {
+        let security = &settings.security;
+        let credentials = security.current();
+        let opened = Self::open_with(settings, &credentials, host, port, deadline);
+        if opened.is_ok() && (credentials.tls.is_some() || credentials.sasl.is_some()) {
+            security.accepted();
+        }
+        opened.map_err(|error| security.judge(error))
+    }
+
+    fn open_with(
+        settings: &Arc<Settings>,
+        credentials: &Credentials,
         host: &str,
         port: u16,
-        client_id: &str,
         deadline: Deadline,
     ) -> Result<Self> {
         let address = format!("{host}:{port}");
-        let transport = connector
-            .connect(host, port, deadline)
+        let stream = transport::connect(host, port, deadline)
             .map_err(|error| Error::new(ErrorKind::Unreachable, format!("{address}: {}", plain(&error))))?;
+        let transport: Box<dyn Transport> = match &credentials.tls {
+            None => Box::new(stream),
+            Some(tls) => tls::start(tls, host, stream, deadline, &address)?,
+        };
         let mut connection = Self {
+            settings: Arc::clone(settings),
             transport,
+            epoch: credentials.epoch,
+            renew_at: None,
+            untried: false,
             address,
-            client_id: StrBytes::from_string(client_id.to_owned()),
+            client_id: StrBytes::from_string(settings.client_id.clone()),
             versions: FxHashMap::default(),
             inbox: BytesMut::new(),
             next_correlation: 0,
         };
         connection.negotiate(deadline)?;
+        if let Some(sasl) = &credentials.sasl {
+            connection.renew_at = login::log_in(&mut connection, sasl, deadline)?;
+        }
+        connection.untried = credentials.sasl.is_none();
         Ok(connection)
+    }
+
+    /// Whether it was made with the credentials that are in force now.
+    pub(crate) fn is_current(&self) -> bool {
+        self.epoch == self.settings.security.epoch()
+    }
+
+    /// Logs in anew before the session's time is over. Nothing may be under way.
+    fn renew(&mut self, deadline: Deadline) -> Result<()> {
+        if self.renew_at.is_none_or(|due| Instant::now() < due) {
+            return Ok(());
+        }
+        let settings = Arc::clone(&self.settings);
+        let credentials = settings.security.current();
+        if let Some(sasl) = &credentials.sasl {
+            // A broker takes the same user only: another one needs another connection.
+            let renewed = login::log_in(self, sasl, deadline);
+            self.renew_at = renewed.map_err(|error| {
+                let error = settings.security.judge(error.context("renewing the login"));
+                if error.kind() == ErrorKind::Authentication {
+                    error
+                } else {
+                    Error::new(ErrorKind::Retriable, error.to_string())
+                }
+            })?;
+        }
+        Ok(())
     }
 
     fn negotiate(&mut self, deadline: Deadline) -> Result<()> {
@@ -73,7 +133,7 @@ impl Connection {
                 ),
             )
         };
-        let answer: ApiVersionsResponse = match self.call(&request, API_VERSIONS, deadline) {
+        let answer: ApiVersionsResponse = match self.exchange(&request, API_VERSIONS, deadline) {
             Ok(answer) => answer,
             Err(error) if error.kind() == ErrorKind::Fatal => {
                 return Err(not_kafka(self, "what answers does not speak Kafka's protocol"));
@@ -122,7 +182,13 @@ impl Connection {
 
     /// Sends and waits for the answer. After an error the connection must be dropped.
     pub(crate) fn call<R: Request>(&mut self, request: &R, newest: i16, deadline: Deadline) -> Result<R::Response> {
-        let sent = self.send(request, newest, deadline)?;
+        self.renew(deadline)?;
+        self.exchange(request, newest, deadline)
+    }
+
+    /// As [`Self::call`], while the login is under way.
+    pub(super) fn exchange<R: Request>(&mut self, request: &R, newest: i16, deadline: Deadline) -> Result<R::Response> {
+        let sent = self.send_now(request, newest, deadline)?;
         match self.receive::<R>(sent, deadline)? {
             Some(answer) => Ok(answer),
             None => Err(Error::new(
@@ -132,8 +198,13 @@ impl Connection {
         }
     }
 
-    /// Sends a request.
+    /// Sends a request; no other may be under way.
     pub(crate) fn send<R: Request>(&mut self, request: &R, newest: i16, deadline: Deadline) -> Result<Sent> {
+        self.renew(deadline)?;
+        self.send_now(request, newest, deadline)
+    }
+
+    fn send_now<R: Request>(&mut self, request: &R, newest: i16, deadline: Deadline) -> Result<Sent> {
         let version = self.version::<R>(newest)?;
         let correlation = self.next_correlation;
         self.next_correlation = self.next_correlation.wrapping_add(1);
@@ -175,6 +246,7 @@ impl Connection {
         if header.correlation_id != sent.correlation {
             return Err(undecodable(&self.address, &"it answers another request"));
         }
+        self.untried = false;
         R::Response::decode(&mut frame, sent.version)
             .map(Some)
             .map_err(|error| undecodable(&self.address, &error))
@@ -213,7 +285,14 @@ impl Connection {
     }
 
     fn broken(&self, error: &io::Error) -> Error {
-        Error::new(ErrorKind::Retriable, format!("{}: {}", self.address, plain(error)))
+        if let Some(alert) = tls::alert_of(error) {
+            return Error::new(ErrorKind::Handshake, format!("{}: {alert}", self.address));
+        }
+        let mut text = format!("{}: {}", self.address, plain(error));
+        if self.untried && error.kind() == io::ErrorKind::UnexpectedEof {
+            text.push_str("; does this listener ask for a login? (security.protocol is set to one without SASL)");
+        }
+        Error::new(ErrorKind::Retriable, text)
     }
 }
 
@@ -236,8 +315,8 @@ mod tests {
     use std::io::{Read, Write};
     use std::net::TcpListener;
 
-    use super::super::TcpConnector;
     use super::*;
+    use crate::real::security::Security;
 
     /// Serves one connection with `answer`, then closes it.
     fn open_against(answer: &'static [u8]) -> Error {
@@ -250,11 +329,106 @@ mod tests {
             stream.write_all(answer).unwrap();
         });
         let deadline = Deadline::after(Duration::from_secs(5));
-        let error = Connection::open(&TcpConnector, "127.0.0.1", port, "test", deadline)
+        let settings = Settings {
+            bootstrap: Vec::new(),
+            client_id: "test".to_owned(),
+            security: Arc::new(Security::new(&[]).unwrap()),
+        };
+        let error = Connection::open(&Arc::new(settings), "127.0.0.1", port, deadline)
             .err()
             .unwrap();
         server.join().unwrap();
         error
+    }
+
+    /// A broker that takes every login, for a moment; gives back what it was asked.
+    fn serve_short_sessions(listener: TcpListener) -> std::thread::JoinHandle<Vec<i16>> {
+        use kafka_protocol::messages::api_versions_response::ApiVersion;
+        use kafka_protocol::messages::{MetadataResponse, SaslAuthenticateResponse, SaslHandshakeResponse};
+        use kafka_protocol::protocol::Encodable;
+
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut asked = Vec::new();
+            let mut length = [0; 4];
+            while stream.read_exact(&mut length).is_ok() {
+                let mut request = vec![0; i32::from_be_bytes(length) as usize];
+                stream.read_exact(&mut request).unwrap();
+                let mut request = Bytes::from(request);
+                let (key, version) = (request.get_i16(), request.get_i16());
+                let correlation = request.get_i32();
+                asked.push(key);
+                let mut answer = BytesMut::new();
+                let header = ResponseHeader::default().with_correlation_id(correlation);
+                match ApiKey::try_from(key).unwrap() {
+                    ApiKey::ApiVersions => {
+                        header
+                            .encode(&mut answer, ApiVersionsResponse::header_version(version))
+                            .unwrap();
+                        let known = [(3, 12), (17, 1), (18, 3), (36, 2)]
+                            .map(|(key, newest)| ApiVersion::default().with_api_key(key).with_max_version(newest));
+                        let body = ApiVersionsResponse::default().with_api_keys(known.to_vec());
+                        body.encode(&mut answer, version).unwrap();
+                    }
+                    ApiKey::SaslHandshake => {
+                        header
+                            .encode(&mut answer, SaslHandshakeResponse::header_version(version))
+                            .unwrap();
+                        SaslHandshakeResponse::default().encode(&mut answer, version).unwrap();
+                    }
+                    ApiKey::SaslAuthenticate => {
+                        header
+                            .encode(&mut answer, SaslAuthenticateResponse::header_version(version))
+                            .unwrap();
+                        let body = SaslAuthenticateResponse::default().with_session_lifetime_ms(1);
+                        body.encode(&mut answer, version).unwrap();
+                    }
+                    _ => {
+                        header
+                            .encode(&mut answer, MetadataResponse::header_version(version))
+                            .unwrap();
+                        MetadataResponse::default().encode(&mut answer, version).unwrap();
+                    }
+                }
+                stream.write_all(&(answer.len() as i32).to_be_bytes()).unwrap();
+                stream.write_all(&answer).unwrap();
+            }
+            asked
+        })
+    }
+
+    #[test]
+    fn a_login_that_is_bounded_in_time_is_renewed_on_the_connection() {
+        use kafka_protocol::messages::MetadataRequest;
+
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let broker = serve_short_sessions(listener);
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let security = Security::new(&[
+            pair("security.protocol", "SASL_PLAINTEXT"),
+            pair("sasl.mechanism", "PLAIN"),
+            pair("sasl.username", "app"),
+            pair("sasl.password", "hush"),
+        ]);
+        let settings = Arc::new(Settings {
+            bootstrap: Vec::new(),
+            client_id: "test".to_owned(),
+            security: Arc::new(security.unwrap()),
+        });
+        let deadline = Deadline::after(Duration::from_secs(10));
+        let mut connection = Connection::open(&settings, "127.0.0.1", port, deadline).unwrap();
+        let mut renewed = 0;
+        while renewed < 2 {
+            let due = connection.renew_at.expect("the session is bounded");
+            connection.call(&MetadataRequest::default(), 12, deadline).unwrap();
+            renewed += i32::from(connection.renew_at != Some(due));
+            assert!(!deadline.passed(), "the login is not renewed");
+        }
+        drop(connection);
+        let asked = broker.join().unwrap();
+        let logins = asked.iter().filter(|key| **key == 36).count();
+        assert_eq!((asked[0], &asked[1..3], logins), (18, &[17, 36][..], 3));
     }
 
     #[test]

@@ -5,12 +5,14 @@
 mod client;
 mod connection;
 mod errors;
+mod login;
+mod tls;
 mod transport;
 
 pub(crate) use client::{Client, CoordinatorKind, Settings, topic_name};
 pub(crate) use connection::Connection;
 pub(crate) use errors::{error_of, is_retriable, kind_of, name_of};
-pub(crate) use transport::{Connector, TcpConnector, Transport};
+use transport::Transport;
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! How bytes get to a broker: the one place that TLS and SASL will change.
+//! How bytes get to a broker: over TCP, in the plain or through [`super::tls`].
 
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
@@ -14,29 +14,19 @@ pub(crate) trait Transport: Send {
     fn receive(&mut self, into: &mut [u8], timeout: Duration) -> io::Result<usize>;
 }
 
-/// Opens transports.
-pub(crate) trait Connector: Send + Sync {
-    /// Connects to `host:port`.
-    fn connect(&self, host: &str, port: u16, deadline: Deadline) -> io::Result<Box<dyn Transport>>;
-}
-
-/// Plain TCP.
-pub(crate) struct TcpConnector;
-
-impl Connector for TcpConnector {
-    fn connect(&self, host: &str, port: u16, deadline: Deadline) -> io::Result<Box<dyn Transport>> {
-        let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-        for address in (host, port).to_socket_addrs()? {
-            match TcpStream::connect_timeout(&address, at_least_a_moment(deadline.remaining())) {
-                Ok(stream) => {
-                    stream.set_nodelay(true)?;
-                    return Ok(Box::new(stream));
-                }
-                Err(error) => last = error,
+/// Connects to the first address of `host` that takes it.
+pub(crate) fn connect(host: &str, port: u16, deadline: Deadline) -> io::Result<TcpStream> {
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    for address in (host, port).to_socket_addrs()? {
+        match TcpStream::connect_timeout(&address, at_least_a_moment(deadline.remaining())) {
+            Ok(stream) => {
+                stream.set_nodelay(true)?;
+                return Ok(stream);
             }
+            Err(error) => last = error,
         }
-        Err(last)
     }
+    Err(last)
 }
 
 impl Transport for TcpStream {
@@ -58,6 +48,6 @@ impl Transport for TcpStream {
 }
 
 /// Sockets take no time-out of zero.
-fn at_least_a_moment(timeout: Duration) -> Duration {
+pub(super) fn at_least_a_moment(timeout: Duration) -> Duration {
     timeout.max(Duration::from_millis(1))
 }
