@@ -80,6 +80,8 @@ const CONSUMER: &[(&str, PropertyKind)] = &[
     ("group.protocol", Engine),
     ("group.remote.assignor", Meaningless),
     ("heartbeat.interval.ms", Engine),
+    // KIP-770's name, not Java's yet.
+    ("input.buffer.max.bytes", Mapped("queued.max.messages.kbytes")),
     ("isolation.level", Engine),
     ("key.deserializer", Meaningless),
     ("max.partition.fetch.bytes", Same),
@@ -188,7 +190,7 @@ pub fn translate<'a>(scope: Scope, properties: impl IntoIterator<Item = &'a (Str
                 // Java's -1 means the operating system's default, which is librdkafka's 0.
                 let value = match (to, value.as_str()) {
                     ("socket.send.buffer.bytes" | "socket.receive.buffer.bytes", "-1") => "0".to_owned(),
-                    ("queue.buffering.max.kbytes", bytes) => kibibytes(name, bytes)?,
+                    ("queue.buffering.max.kbytes" | "queued.max.messages.kbytes", bytes) => kibibytes(name, bytes)?,
                     (_, value) => value.to_owned(),
                 };
                 out.settings.push((to.to_owned(), value));

@@ -90,7 +90,7 @@ impl RestoreBudget {
 
     fn share(&self) -> usize {
         let each = self.total / self.lender.takers.load(Ordering::Relaxed).max(1);
-        each.max(LEAST_SHARE.min(self.total))
+        each.max(LEAST_SHARE.min(self.total / 4))
     }
 }
 

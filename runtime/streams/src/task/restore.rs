@@ -25,6 +25,44 @@ struct StoreRestore {
     stream_time: Option<i64>,
 }
 
+/// Rows are made and handed over so many bytes at a time: they stay in the processor's cache, and a batch of large ones takes no memory
+/// beside its own.
+const CHUNK_BYTES: usize = 256 << 10;
+
+/// Rows as the store keeps them, `i64 timestamp | value`, of records that lie elsewhere.
+#[derive(Default)]
+struct Rows<'r> {
+    values: Vec<u8>,
+    rows: Vec<(&'r [u8], Option<std::ops::Range<usize>>)>,
+}
+
+impl<'r> Rows<'r> {
+    fn push(&mut self, key: &'r [u8], value: Option<&[u8]>, timestamp: i64) {
+        let value = value.map(|value| {
+            let start = self.values.len();
+            self.values.extend_from_slice(&timestamp.to_be_bytes());
+            self.values.extend_from_slice(value);
+            start..self.values.len()
+        });
+        self.rows.push((key, value));
+    }
+
+    fn bytes(&self) -> usize {
+        self.values.len()
+    }
+
+    /// Gives all of them to the store, which then stands `after` them.
+    fn hand_over(&mut self, store: &StoreRestore, db: &mut dyn TaskStore, after: &Position) -> Result<()> {
+        let values = &self.values;
+        let rows = self.rows.iter();
+        let mut rows = rows.map(|(key, value)| (*key, value.clone().map(|range| &values[range])));
+        db.restore(store.at, &mut rows, after, store.stream_time)?;
+        self.rows.clear();
+        self.values.clear();
+        Ok(())
+    }
+}
+
 /// A task's stores on their way.
 pub(crate) struct Restoration {
     task: TaskId,
@@ -130,7 +168,6 @@ impl Restoration {
         db: &mut dyn TaskStore,
         now_ms: i64,
     ) -> Result<u64> {
-        let cluster_id = Arc::clone(&self.cluster_id);
         let Some(store) = self
             .pending
             .iter_mut()
@@ -138,8 +175,13 @@ impl Restoration {
         else {
             return Ok(0);
         };
-        let mut arena = Vec::with_capacity(batch.bytes() + 8 * batch.len());
-        let mut rows: Vec<(&[u8], Option<std::ops::Range<usize>>)> = Vec::with_capacity(batch.len());
+        let after = |next_offset| Position {
+            next_offset,
+            topic_id: store.topic_id,
+            cluster_id: Arc::clone(&self.cluster_id),
+            time_ms: now_ms,
+        };
+        let mut rows = Rows::default();
         for record in batch.iter() {
             let Some(key) = record.key_slice() else {
                 return Err(Error::new(
@@ -151,24 +193,12 @@ impl Restoration {
                     ),
                 ));
             };
-            let value = record.value_slice().map(|value| {
-                let start = arena.len();
-                arena.extend_from_slice(&record.timestamp().to_be_bytes());
-                arena.extend_from_slice(value);
-                start..arena.len()
-            });
-            rows.push((key, value));
+            rows.push(key, record.value_slice(), record.timestamp());
+            if rows.bytes() >= CHUNK_BYTES {
+                rows.hand_over(store, db, &after(record.offset() + 1))?;
+            }
         }
-        let after = Position {
-            next_offset: position,
-            topic_id: store.topic_id,
-            cluster_id,
-            time_ms: now_ms,
-        };
-        let mut rows = rows
-            .iter()
-            .map(|(key, value)| (*key, value.clone().map(|range| &arena[range])));
-        db.restore(store.at, &mut rows, &after, store.stream_time)?;
+        rows.hand_over(store, db, &after(position))?;
         store.records += batch.len() as u64;
         store.position = position;
         Ok(batch.len() as u64)

@@ -8,6 +8,14 @@ use millrace_topology::StartFrom;
 use super::Shared;
 use crate::config::{AutoOffsetReset, ClientKind, StreamsConfig};
 
+/// What a consumer fetches ahead at most, where `input.buffer.max.bytes` grants it: more would not make it faster.
+const MOST_FETCHED_AHEAD: u64 = 32 << 20;
+
+/// A worker's share of `input.buffer.max.bytes`.
+pub(super) fn input_share(config: &StreamsConfig) -> u64 {
+    config.input_buffer_max_bytes / config.num_stream_threads.max(1) as u64
+}
+
 impl Shared {
     fn thread_name(&self, worker: usize) -> String {
         let client = if self.config.client_id.is_empty() {
@@ -27,6 +35,8 @@ impl Shared {
                 "enable.auto.commit" | "allow.auto.create.topics" | "group.protocol"
             )
         });
+        let ahead = input_share(&self.config).min(MOST_FETCHED_AHEAD);
+        config.push(("input.buffer.max.bytes".to_owned(), ahead.to_string()));
         config
     }
 

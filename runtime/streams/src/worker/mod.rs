@@ -392,8 +392,7 @@ impl Worker {
     fn poll(&mut self, may_wait: bool) -> Result<bool> {
         let config = &self.shared.config;
         let waiting: usize = self.running.values().map(Task::input_bytes).sum();
-        // The process's bound, each worker's share of it.
-        let over_bytes = waiting as u64 > config.input_buffer_max_bytes / config.num_stream_threads.max(1) as u64;
+        let over_bytes = waiting as u64 > clients::input_share(config);
         self.adjust_pauses(over_bytes)?;
         let timeout = if may_wait && self.processed == 0 {
             self.wait()

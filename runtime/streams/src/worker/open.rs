@@ -23,6 +23,9 @@ use crate::{Code, Error, Result};
 /// How long committed offsets may be waited for in one go.
 const STABLE_OFFSETS_WAIT: Duration = Duration::from_secs(1);
 
+/// Changelog records that are taken at a time, of all stores together.
+const RESTORE_POLL: usize = 2_000;
+
 /// A topic of ours that the leader made and this worker's broker has not heard of yet.
 fn unknown_here(topic: &str) -> Error {
     Error::new(Code::K005, format!("internal topic {topic} is not known yet")).recover_by(Recovery::Revive)
@@ -282,7 +285,7 @@ impl Worker {
                 Duration::ZERO
             };
             let mut polled = Vec::new();
-            self.restore_consumer.poll(timeout, 10_000, &mut polled)?;
+            self.restore_consumer.poll(timeout, RESTORE_POLL, &mut polled)?;
             progress = !polled.is_empty();
             for event in polled {
                 self.take_restored(event)?;
