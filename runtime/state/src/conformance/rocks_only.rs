@@ -55,6 +55,18 @@ fn a_missing_file_is_damage_and_the_task_can_be_set_aside() {
 }
 
 #[test]
+fn files_that_a_killed_restore_left_behind_are_removed() {
+    let bench = Bench::rocks(&environment());
+    written(&bench);
+    let left = bench.dir.join("restore-0.3.sst");
+    std::fs::write(&left, "half a file").unwrap();
+    let task = bench.open();
+    assert!(!left.exists());
+    assert_eq!(get(&*task, KV, &7_u32.to_be_bytes()), Some(vec![7; 50]));
+    task.close().unwrap();
+}
+
+#[test]
 fn a_broken_manifest_is_damage() {
     let bench = Bench::rocks(&environment());
     written(&bench);
