@@ -17,8 +17,10 @@ pub struct Member {
     coordinator: Box<dyn Coordinator>,
     options: MemberOptions,
     state: State,
-    /// The one request whose answer is awaited.
+    /// The request whose answer is awaited: one, but for a leave that overtakes a join.
     awaited: Option<Awaited>,
+    /// A join is under way that a leave has overtaken.
+    overtaken_join: bool,
     member_id: String,
     generation: i32,
     leader: bool,
@@ -75,6 +77,7 @@ impl Member {
             coordinator,
             state: if forget { State::Forgetting } else { State::ToJoin },
             awaited: None,
+            overtaken_join: false,
             member_id: String::new(),
             generation: -1,
             leader: false,
@@ -126,7 +129,7 @@ impl Member {
     /// When the next step has something to send, if no answer comes before; `None` if it only waits for an answer.
     #[must_use]
     pub fn due_at(&self) -> Option<Duration> {
-        let send = |due: Duration| self.awaited.is_none().then_some(due.max(self.not_before));
+        let send = |due: Duration| self.may_send().then_some(due.max(self.not_before));
         match &self.state {
             State::Stopped => None,
             State::Forgetting | State::ToJoin | State::Syncing(_) => send(Duration::ZERO),

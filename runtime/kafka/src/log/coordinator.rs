@@ -177,7 +177,8 @@ mod group_error {
     }
 }
 
-/// A connection to a group's coordinator for one member. One request is under way at a time, except that a heartbeat may be sent while a join waits.
+/// A connection to a group's coordinator for one member. One request is under way at a time, except that a heartbeat or a leave may be sent
+/// while a join waits.
 pub trait Coordinator: Send {
     /// Sends; the answer comes from [`Coordinator::poll`].
     fn send(&mut self, request: Request) -> Result<()>;

@@ -1,7 +1,7 @@
 //! A member's conversation with its group's coordinator.
 //!
 //! Two lanes, each a thread with a connection of its own, because a broker answers one connection's requests in order: heartbeats
-//! must get through while a join waits for the other members.
+//! and a leave must get through while a join waits for the other members.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -35,8 +35,10 @@ const GLANCE: Duration = Duration::from_millis(200);
 
 /// [`Coordinator`] of one group on a cluster.
 pub(crate) struct KafkaCoordinator {
+    /// Joins and syncs, whose answers wait for other members.
     rebalance: Sender<Request>,
-    heartbeat: Sender<Request>,
+    /// Heartbeats and leaves, which are answered at once.
+    prompt: Sender<Request>,
     answers: Receiver<Response>,
     closed: Arc<AtomicBool>,
 }
@@ -63,7 +65,7 @@ impl KafkaCoordinator {
         };
         Ok(Self {
             rebalance: lane("rebalance")?,
-            heartbeat: lane("heartbeat")?,
+            prompt: lane("prompt")?,
             answers,
             closed,
         })
@@ -79,10 +81,9 @@ impl Drop for KafkaCoordinator {
 
 impl Coordinator for KafkaCoordinator {
     fn send(&mut self, request: Request) -> Result<()> {
-        let lane = if matches!(request, Request::Heartbeat(_)) {
-            &self.heartbeat
-        } else {
-            &self.rebalance
+        let lane = match request {
+            Request::Heartbeat(_) | Request::Leave(_) => &self.prompt,
+            Request::Join(_) | Request::Sync(_) => &self.rebalance,
         };
         lane.send(request)
             .map_err(|_| Error::new(ErrorKind::Fatal, "the group's thread has ended"))

@@ -19,6 +19,19 @@ impl Member {
         assignor: &mut dyn GroupAssignor,
         events: &mut Vec<MemberEvent>,
     ) -> Result<()> {
+        if let Response::Join(result) = &response
+            && self.is_leaving()
+        {
+            // Whatever the answer, it says as whom to leave.
+            self.overtaken_join = false;
+            let told = match result {
+                Ok(joined) => Some(&joined.member_id),
+                Err(error) => error.member_id.as_ref(),
+            };
+            if let Some(member_id) = told {
+                self.member_id.clone_from(member_id);
+            }
+        }
         if let Response::Lost(error) = response {
             if self.awaited.take() == Some(Awaited::Heartbeat) {
                 self.heartbeat_at = now;
@@ -43,10 +56,6 @@ impl Member {
         match response {
             Response::Leave(result) => {
                 self.left(result, now, events);
-                Ok(())
-            }
-            Response::Join(Ok(joined)) if self.is_leaving() => {
-                self.member_id = joined.member_id;
                 Ok(())
             }
             // Whatever else was under way when this member decided to leave does not matter any more.
@@ -146,6 +155,10 @@ impl Member {
             (_, Ok(())) => self.stop(MemberEvent::Left { confirmed: true }, events),
             (_, Err(error)) => match meaning(error, &self.options.group) {
                 Meaning::Later | Meaning::Rebalance => self.not_before = now + self.backoff.next(),
+                // The leave of an instance came before the join that it overtook.
+                Meaning::Unknown if self.overtaken_join && self.member_id.is_empty() => {
+                    self.not_before = now + self.backoff.next();
+                }
                 Meaning::Unknown => self.stop(MemberEvent::Left { confirmed: true }, events),
                 _ => self.stop(MemberEvent::Left { confirmed: false }, events),
             },

@@ -26,6 +26,19 @@ impl Member {
         self.heartbeat_at = now + self.options.heartbeat_interval;
     }
 
+    /// One request at a time. Only a leave does not wait for the answer to a join, which may take as long as the rebalance: it goes
+    /// out beside it, unless the coordinator would not know who leaves.
+    pub(super) fn may_send(&self) -> bool {
+        match self.awaited {
+            None => true,
+            Some(Awaited::Join) => {
+                matches!(self.state, State::Leaving { .. })
+                    && (!self.member_id.is_empty() || self.options.instance_id.is_some())
+            }
+            Some(Awaited::Sync | Awaited::Heartbeat | Awaited::Leave) => false,
+        }
+    }
+
     pub(super) fn send_what_is_due(
         &mut self,
         now: Duration,
@@ -44,7 +57,7 @@ impl Member {
             self.stop(MemberEvent::Left { confirmed: false }, events);
             return Ok(());
         }
-        if self.awaited.is_some() || now < self.not_before {
+        if !self.may_send() || now < self.not_before {
             return Ok(());
         }
         match self.state.clone() {
@@ -76,7 +89,10 @@ impl Member {
                 self.stop(MemberEvent::Left { confirmed: true }, events);
                 Ok(())
             }
-            State::Leaving { reason, .. } => self.send(Awaited::Leave, self.leave_request(reason), now),
+            State::Leaving { reason, .. } => {
+                self.overtaken_join |= self.awaited == Some(Awaited::Join);
+                self.send(Awaited::Leave, self.leave_request(reason), now)
+            }
             State::Stable | State::Preparing { .. } | State::Joining | State::Stopped => Ok(()),
         }
     }
