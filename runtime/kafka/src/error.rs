@@ -19,6 +19,8 @@ pub enum ErrorKind {
     OutcomeUnknown,
     /// The group moved on (stale generation, unknown member): rejoin.
     Rejoin,
+    /// The group has live members of another kind: none of ours is let in.
+    ForeignGroup,
     /// A topic or partition that does not exist.
     UnknownTopic,
     /// A topic that was to be created exists already.

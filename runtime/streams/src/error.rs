@@ -202,6 +202,7 @@ impl From<millrace_kafka::Error> for Error {
             Kind::UnknownTopic => Code::T001,
             Kind::OffsetOutOfRange => Code::T006,
             Kind::Fenced => Code::F001,
+            Kind::ForeignGroup => Code::G001,
             Kind::RecordRejected => Code::R003,
             Kind::Config => Code::C001,
             Kind::Abortable | Kind::Rejoin | Kind::TopicExists | Kind::Fatal => Code::K004,

@@ -5,6 +5,7 @@
 mod disk;
 mod equal_to_java;
 mod fixtures;
+mod foreign_group;
 mod group;
 mod left;
 mod memory;

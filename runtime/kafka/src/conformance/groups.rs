@@ -124,7 +124,7 @@ fn one_member(rig: &Rig) {
         ("Stable", "stream")
     );
     assert_eq!(description.members.len(), 1);
-    assert_eq!(description.members[0].1, "all");
+    assert_eq!(description.members[0].assignment, "all");
     let stale = JoinResponse {
         generation: first.generation + 1,
         ..first.clone()

@@ -6,6 +6,10 @@ use crate::{Error, ErrorKind};
 pub(super) const ILLEGAL_GENERATION: i16 = 22;
 pub(super) const UNKNOWN_MEMBER_ID: i16 = 25;
 pub(super) const REBALANCE_IN_PROGRESS: i16 = 27;
+/// Of a classic group, or because the group is none.
+const INCONSISTENT_GROUP_PROTOCOL: i16 = 23;
+/// No classic group of this name: a join makes one unless the name is taken.
+const GROUP_ID_NOT_FOUND: i16 = 69;
 
 /// What to do about an error.
 #[derive(Debug)]
@@ -38,12 +42,9 @@ pub(super) fn meaning(error: GroupError, group: &str) -> Meaning {
         UNKNOWN_MEMBER_ID => Meaning::Unknown,
         79 => Meaning::ComeBackAs(error.member_id.unwrap_or_default()),
         82 => Meaning::Fenced,
-        23 => fatal(
-            ErrorKind::Fenced,
-            format!(
-                "group `{group}` has live members of another protocol: a Kafka Streams application or another consumer runs under this \
-                 application id. Stop it (with leave, or wait for its session time-out), or choose another application.id"
-            ),
+        INCONSISTENT_GROUP_PROTOCOL | GROUP_ID_NOT_FOUND => fatal(
+            ErrorKind::ForeignGroup,
+            format!("group `{group}` has live members of another kind"),
         ),
         24 => fatal(
             ErrorKind::Config,

@@ -16,11 +16,13 @@
 
 mod answers;
 mod backoff;
+mod foreign;
 mod member;
 mod options;
 
 use bytes::Bytes;
 
+pub use foreign::name_foreign_group;
 pub use member::Member;
 pub use options::MemberOptions;
 

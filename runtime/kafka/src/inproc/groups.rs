@@ -10,8 +10,8 @@ use super::options::MarkerPolicy;
 use super::state::State;
 use super::transactions::Target;
 use crate::log::{
-    CommittedOffset, GroupDescription, GroupError, GroupMembership, LeaveRequest, MemberIdentity, OffsetAndMetadata,
-    Request, TopicPartition,
+    CommittedOffset, GroupDescription, GroupError, GroupKind, GroupMembership, LeaveRequest, MemberIdentity,
+    OffsetAndMetadata, Request, TopicPartition,
 };
 use crate::{Error, ErrorKind, Result};
 
@@ -165,6 +165,7 @@ impl State {
                 entry.group.describe()
             }
             _ => GroupDescription {
+                kind: GroupKind::Classic,
                 state: "Dead".to_owned(),
                 protocol_type: String::new(),
                 protocol: String::new(),

@@ -198,17 +198,49 @@ pub struct OffsetAndMetadata {
 /// A committed offset.
 pub type CommittedOffset = Option<OffsetAndMetadata>;
 
-/// A group as DescribeGroups gives it.
+/// Which group protocol a group runs. Only classic groups can be joined with [`JoinRequest`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GroupKind {
+    /// JoinGroup and SyncGroup: Kafka Streams by default, older consumers, Millrace.
+    Classic,
+    /// KIP-848: `group.protocol=consumer`.
+    Consumer,
+    /// KIP-1071: Kafka Streams with `group.protocol=streams`.
+    Streams,
+    /// KIP-932: share consumers.
+    Share,
+}
+
+/// A group as the brokers describe it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupDescription {
-    /// `Empty`, `PreparingRebalance`, `CompletingRebalance`, `Stable`, `Dead`.
+    /// Its protocol.
+    pub kind: GroupKind,
+    /// `Empty`, `PreparingRebalance`, `CompletingRebalance`, `Stable`, `Dead`; of other kinds also `Assigning`, `Reconciling`, `NotReady`.
     pub state: String,
-    /// The members' protocol type; empty without members.
+    /// The members' protocol type; empty where no member ever was, and for other kinds than classic.
     pub protocol_type: String,
     /// The chosen protocol; empty while rebalancing.
     pub protocol: String,
-    /// Member ids with their metadata and assignment.
-    pub members: Vec<(JoinedMember, Bytes)>,
+    /// Its members.
+    pub members: Vec<DescribedMember>,
+}
+
+/// A member as the brokers describe it. Metadata and assignment are there for classic groups that are stable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DescribedMember {
+    /// Its id.
+    pub member_id: String,
+    /// Its instance id, if static.
+    pub instance_id: Option<String>,
+    /// The client id that its requests carry.
+    pub client_id: String,
+    /// The address that it came from.
+    pub host: String,
+    /// Its metadata for the chosen protocol.
+    pub metadata: Bytes,
+    /// What it was given.
+    pub assignment: Bytes,
 }
 
 /// The committed offsets of a group.

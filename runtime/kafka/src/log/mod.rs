@@ -17,9 +17,9 @@ pub use admin::{Admin, ClusterInfo, ConfigEntry, NewTopic, OffsetSpec, TopicInfo
 pub use batch::{BatchBuilder, Header, RecordBatch, RecordView};
 pub use consumer::{Consumer, ConsumerSpec, Isolation, Polled};
 pub use coordinator::{
-    CommittedOffset, Coordinator, GroupDescription, GroupError, GroupMembership, HeartbeatRequest, JoinRequest,
-    JoinResponse, JoinedMember, LeaveRequest, MemberIdentity, OffsetAndMetadata, Offsets, Request, Response,
-    SyncRequest, SyncResponse,
+    CommittedOffset, Coordinator, DescribedMember, GroupDescription, GroupError, GroupKind, GroupMembership,
+    HeartbeatRequest, JoinRequest, JoinResponse, JoinedMember, LeaveRequest, MemberIdentity, OffsetAndMetadata,
+    Offsets, Request, Response, SyncRequest, SyncResponse,
 };
 pub use producer::{DeliveryFailure, OutgoingRecord, Producer, ProducerSpec, TopicHandle};
 

@@ -3,6 +3,7 @@
 mod admin;
 mod consumer;
 mod coordinator;
+mod groups;
 mod librdkafka;
 mod offsets;
 mod producer;

@@ -9,17 +9,17 @@ use kafka_protocol::messages::offset_fetch_request::{
     OffsetFetchRequestGroup, OffsetFetchRequestTopic, OffsetFetchRequestTopics,
 };
 use kafka_protocol::messages::{
-    DescribeGroupsRequest, GroupId, LeaveGroupRequest, OffsetCommitRequest, OffsetFetchRequest, OffsetFetchResponse,
+    GroupId, LeaveGroupRequest, OffsetCommitRequest, OffsetFetchRequest, OffsetFetchResponse,
 };
 use kafka_protocol::protocol::StrBytes;
 use rustc_hash::FxHashMap;
 
+use super::groups::describe;
 use super::wire::{Client, CoordinatorKind, Deadline, error_of, topic_name};
+use crate::Result;
 use crate::log::{
-    CommittedOffset, GroupDescription, GroupMembership, JoinedMember, MemberIdentity, OffsetAndMetadata, Offsets,
-    TopicPartition,
+    CommittedOffset, GroupDescription, GroupMembership, MemberIdentity, OffsetAndMetadata, Offsets, TopicPartition,
 };
-use crate::{Error, ErrorKind, Result};
 
 /// [`Offsets`] of one group on a cluster.
 pub(crate) struct KafkaOffsets {
@@ -58,7 +58,7 @@ impl KafkaOffsets {
     }
 }
 
-fn group_id(name: &str) -> GroupId {
+pub(super) fn group_id(name: &str) -> GroupId {
     GroupId(StrBytes::from_string(name.to_owned()))
 }
 
@@ -215,33 +215,8 @@ impl Offsets for KafkaOffsets {
 
     fn describe(&mut self, timeout: Duration) -> Result<GroupDescription> {
         let group = self.group.clone();
-        let request = DescribeGroupsRequest::default().with_groups(vec![group_id(&group)]);
         self.at_coordinator(timeout, |client, coordinator, deadline| {
-            // Version 5 answers "Dead" for a group that was never there; 6 makes that an error.
-            let answer = client.ask(coordinator, &request, 5, deadline)?;
-            let Some(found) = answer.groups.into_iter().next() else {
-                return Err(Error::new(
-                    ErrorKind::Fatal,
-                    format!("group {group}: the answer is empty"),
-                ));
-            };
-            if found.error_code != 0 {
-                return Err(error_of(found.error_code, format_args!("group {group}"), None));
-            }
-            let members = found.members.into_iter().map(|member| {
-                let joined = JoinedMember {
-                    member_id: member.member_id.to_string(),
-                    instance_id: member.group_instance_id.map(|id| id.to_string()),
-                    metadata: member.member_metadata,
-                };
-                (joined, member.member_assignment)
-            });
-            Ok(GroupDescription {
-                state: found.group_state.to_string(),
-                protocol_type: found.protocol_type.to_string(),
-                protocol: found.protocol_data.to_string(),
-                members: members.collect(),
-            })
+            describe(client, coordinator, &group, deadline)
         })
     }
 

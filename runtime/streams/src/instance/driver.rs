@@ -6,8 +6,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
+use millrace_kafka::ErrorKind;
 use millrace_kafka::assignor::{Assignment, FailureCode, TaskId};
-use millrace_kafka::group::{Member, MemberEvent, MemberOptions};
+use millrace_kafka::group::{Member, MemberEvent, MemberOptions, name_foreign_group};
 use millrace_kafka::log::{Admin, GroupMembership, Offsets};
 
 use super::caught_up::CaughtUp;
@@ -22,6 +23,8 @@ use crate::{Code, Error, Result};
 const CAUGHT_UP_EVERY: Duration = Duration::from_millis(100);
 /// How often old state is looked for.
 const CLEANUP_EVERY: Duration = Duration::from_secs(60);
+/// How long it may take to say who holds the group.
+const DESCRIBE: Duration = Duration::from_secs(5);
 /// How long a step waits for the coordinator.
 const GROUP_POLL: Duration = Duration::from_millis(20);
 
@@ -213,7 +216,7 @@ impl Driver {
         match self.member.step(now, &mut self.leader, wait) {
             Ok(events) => events.into_iter().for_each(|event| self.take_event(event)),
             Err(error) => {
-                let error = group_error(&self.shared, error);
+                let error = self.group_error(error);
                 self.fail(error);
                 if matches!(self.phase, Phase::Leaving) {
                     self.phase = Phase::Stopped;
@@ -222,6 +225,18 @@ impl Driver {
         }
         self.look_whether_caught_up(now);
         Ok(())
+    }
+
+    /// What ends the member; a group that is not ours is named.
+    fn group_error(&mut self, error: millrace_kafka::Error) -> Error {
+        if error.kind() != ErrorKind::ForeignGroup {
+            return error.into();
+        }
+        let group = &self.shared.layout.application_id;
+        match self.offsets.describe(DESCRIBE) {
+            Ok(description) => Error::new(Code::G001, name_foreign_group(group, &description)),
+            Err(unknown) => Error::new(Code::G001, format!("{error} (who they are cannot be told: {unknown})")),
+        }
     }
 
     fn take_event(&mut self, event: MemberEvent) {
@@ -538,19 +553,6 @@ fn assignment_error(code: FailureCode, message: &str) -> Error {
         FailureCode::Assign | FailureCode::Shutdown | FailureCode::Other(_) => Code::K004,
     };
     Error::new(code, message)
-}
-
-fn group_error(shared: &Shared, error: millrace_kafka::Error) -> Error {
-    let foreign = error.kind() == millrace_kafka::ErrorKind::Fenced;
-    let error = Error::from(error);
-    if foreign {
-        Error::new(
-            Code::G001,
-            format!("group {}: {}", shared.layout.application_id, error.message()),
-        )
-    } else {
-        error
-    }
 }
 
 /// What makes two plans the same for their tasks: parts, stores and topics, not what functions compute.

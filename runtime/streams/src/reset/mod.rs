@@ -107,7 +107,7 @@ impl Reset {
         let cluster = self.admin.cluster(self.timeout)?;
         let inputs = self.inputs()?;
         let group = self.offsets.describe(self.timeout)?;
-        let members = group.members.into_iter().map(|(member, _)| MemberIdentity {
+        let members = group.members.into_iter().map(|member| MemberIdentity {
             member_id: member.member_id,
             instance_id: member.instance_id,
         });

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::assignor::{Assignment, Subscription, TaskId, assign_members};
 use crate::clock::{Clock, ManualClock};
-use crate::group::{GroupAssignor, Member, MemberEvent, MemberOptions};
+use crate::group::{GroupAssignor, Member, MemberEvent, MemberOptions, name_foreign_group};
 use crate::inproc::{Client, Cluster, ClusterOptions, Fault, Point};
 use crate::log::{JoinedMember, Log};
 use crate::{ErrorKind, Result};
@@ -441,7 +441,13 @@ fn a_live_group_of_another_kind_is_refused() {
     group.start("a", None);
     group.pass(100);
     let end = group.participants["a"].end.clone().unwrap_or_default();
-    assert!(end.contains("live members of another protocol"), "{end}");
+    assert!(end.contains("live members of another kind"), "{end}");
+    let held = client.offsets("app").unwrap().describe(Duration::ZERO).unwrap();
+    let named = name_foreign_group("app", &held);
+    assert!(
+        named.starts_with("group `app` is held by consumers (classic group protocol") && named.contains("`java` on"),
+        "{named}"
+    );
 }
 
 /// Something that befalls a group.

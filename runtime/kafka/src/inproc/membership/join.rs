@@ -26,12 +26,12 @@ impl Group {
             return;
         }
         if !request.member_id.is_empty() {
-            self.join_known(now, from, request, out);
+            self.join_known(now, client, from, request, out);
         } else if let Some(instance_id) = request.instance_id.clone() {
             let id = format!("{instance_id}-{fresh}");
             match self.static_members.get(&instance_id).cloned() {
                 Some(old) => self.replace_static(now, from, &instance_id, &old, id, &request, out),
-                None => self.add_member(now, from, id, &request, out),
+                None => self.add_member(now, client, from, id, &request, out),
             }
         } else {
             let id = format!("{client}-{fresh}");
@@ -64,9 +64,9 @@ impl Group {
         }
     }
 
-    fn join_known(&mut self, now: Duration, from: Mailbox, request: JoinRequest, out: &mut Outbox) {
+    fn join_known(&mut self, now: Duration, client: &str, from: Mailbox, request: JoinRequest, out: &mut Outbox) {
         if self.pending_join.shift_remove(&request.member_id).is_some() {
-            self.add_member(now, from, request.member_id.clone(), &request, out);
+            self.add_member(now, client, from, request.member_id.clone(), &request, out);
             return;
         }
         if let Err(error) = self.validate_member(&request.member_id, request.instance_id.as_deref()) {
@@ -93,11 +93,19 @@ impl Group {
         }
     }
 
-    fn add_member(&mut self, now: Duration, from: Mailbox, id: String, request: &JoinRequest, out: &mut Outbox) {
+    fn add_member(
+        &mut self,
+        now: Duration,
+        client: &str,
+        from: Mailbox,
+        id: String,
+        request: &JoinRequest,
+        out: &mut Outbox,
+    ) {
         if self.members.is_empty() {
             self.protocol_type.clone_from(&request.protocol_type);
         }
-        let mut member = Member::new(id.clone(), request);
+        let mut member = Member::new(id.clone(), client, request);
         member.awaiting_join = Some(from);
         member.deadline = Some(now + NEW_MEMBER_JOIN_TIMEOUT);
         if self.state == GroupState::PreparingRebalance && self.initial_rebalance {

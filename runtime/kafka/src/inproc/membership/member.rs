@@ -10,6 +10,8 @@ use crate::log::{JoinRequest, JoinedMember};
 #[derive(Debug)]
 pub(super) struct Member {
     pub id: String,
+    /// Of whom its requests come.
+    pub client_id: String,
     pub instance_id: Option<String>,
     pub session_timeout: Duration,
     pub rebalance_timeout: Duration,
@@ -25,9 +27,10 @@ pub(super) struct Member {
 }
 
 impl Member {
-    pub fn new(id: String, request: &JoinRequest) -> Self {
+    pub fn new(id: String, client_id: &str, request: &JoinRequest) -> Self {
         Self {
             id,
+            client_id: client_id.to_owned(),
             instance_id: request.instance_id.clone(),
             session_timeout: request.session_timeout,
             rebalance_timeout: request.rebalance_timeout,

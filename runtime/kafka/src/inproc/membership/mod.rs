@@ -15,8 +15,8 @@ use uuid::Uuid;
 
 use self::member::Member;
 use crate::log::{
-    GroupDescription, GroupError, GroupMembership, HeartbeatRequest, LeaveRequest, Request, Response, SyncRequest,
-    SyncResponse,
+    DescribedMember, GroupDescription, GroupError, GroupKind, GroupMembership, HeartbeatRequest, LeaveRequest, Request,
+    Response, SyncRequest, SyncResponse,
 };
 
 pub(super) const ILLEGAL_GENERATION: i16 = 22;
@@ -320,22 +320,24 @@ impl Group {
 
     pub fn describe(&self) -> GroupDescription {
         let stable = self.state == GroupState::Stable;
-        let members = self.members.values().map(|member| {
-            let metadata = if stable {
+        let members = self.members.values().map(|member| DescribedMember {
+            member_id: member.id.clone(),
+            instance_id: member.instance_id.clone(),
+            client_id: member.client_id.clone(),
+            host: "in this process".to_owned(),
+            metadata: if stable {
                 member.metadata(&self.protocol)
             } else {
                 Bytes::new()
-            };
-            (
-                member.joined(metadata),
-                if stable {
-                    member.assignment.clone()
-                } else {
-                    Bytes::new()
-                },
-            )
+            },
+            assignment: if stable {
+                member.assignment.clone()
+            } else {
+                Bytes::new()
+            },
         });
         GroupDescription {
+            kind: GroupKind::Classic,
             state: self.state.name().to_owned(),
             protocol_type: self.protocol_type.clone(),
             protocol: if stable { self.protocol.clone() } else { String::new() },

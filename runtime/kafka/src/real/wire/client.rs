@@ -4,6 +4,7 @@ use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::{BrokerId, FindCoordinatorRequest, MetadataRequest, MetadataResponse, TopicName};
 use kafka_protocol::protocol::{Request, StrBytes};
@@ -113,6 +114,23 @@ impl Client {
         deadline: Deadline,
     ) -> Result<R::Response> {
         let answer = self.connect(broker, deadline)?.call(request, newest, deadline);
+        answer.inspect_err(|error| {
+            if breaks_connection(error) {
+                self.connections.remove(&broker);
+            }
+        })
+    }
+
+    /// Asks one broker, once; see [`Connection::call_raw`].
+    pub(crate) fn ask_raw(
+        &mut self,
+        broker: i32,
+        key: i16,
+        version: i16,
+        body: &[u8],
+        deadline: Deadline,
+    ) -> Result<Option<Bytes>> {
+        let answer = self.connect(broker, deadline)?.call_raw(key, version, body, deadline);
         answer.inspect_err(|error| {
             if breaks_connection(error) {
                 self.connections.remove(&broker);

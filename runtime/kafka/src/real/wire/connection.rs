@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use kafka_protocol::messages::{ApiKey, ApiVersionsRequest, ApiVersionsResponse, RequestHeader, ResponseHeader};
-use kafka_protocol::protocol::{Decodable, HeaderVersion, Request, StrBytes, encode_request_header_into_buffer};
+use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
 use rustc_hash::FxHashMap;
 
 use super::{Deadline, Settings, Transport, login, tls, transport};
@@ -15,6 +15,9 @@ use crate::{Error, ErrorKind, Result};
 
 /// A frame longer than this is no answer of Kafka's (librdkafka's own bound).
 const LONGEST_FRAME: usize = 100_000_000;
+/// Headers of flexible versions (KIP-482).
+const FLEXIBLE_REQUEST_HEADER: i16 = 2;
+const FLEXIBLE_RESPONSE_HEADER: i16 = 1;
 /// The first ApiVersions that carries the client's name; Kafka 2.4.
 const API_VERSIONS: i16 = 3;
 
@@ -191,11 +194,30 @@ impl Connection {
         let sent = self.send_now(request, newest, deadline)?;
         match self.receive::<R>(sent, deadline)? {
             Some(answer) => Ok(answer),
-            None => Err(Error::new(
-                ErrorKind::Retriable,
-                format!("{}: no answer in time", self.address),
-            )),
+            None => Err(self.late()),
         }
+    }
+
+    /// Asks what the protocol crate does not know: a request of a flexible version, by its body's bytes; those of the answer's body.
+    /// `None` if the broker does not know it either. After an error the connection must be dropped.
+    pub(crate) fn call_raw(
+        &mut self,
+        key: i16,
+        version: i16,
+        body: &[u8],
+        deadline: Deadline,
+    ) -> Result<Option<Bytes>> {
+        match self.versions.get(&key) {
+            Some((min, max)) if (*min..=*max).contains(&version) => {}
+            _ => return Ok(None),
+        }
+        self.renew(deadline)?;
+        let sent = self.send_frame(key, version, FLEXIBLE_REQUEST_HEADER, deadline, |frame| {
+            frame.put_slice(body);
+            Ok(())
+        })?;
+        let answer = self.receive_frame(key, sent, FLEXIBLE_RESPONSE_HEADER, deadline)?;
+        answer.map_or_else(|| Err(self.late()), |body| Ok(Some(body)))
     }
 
     /// Sends a request; no other may be under way.
@@ -206,20 +228,46 @@ impl Connection {
 
     fn send_now<R: Request>(&mut self, request: &R, newest: i16, deadline: Deadline) -> Result<Sent> {
         let version = self.version::<R>(newest)?;
+        self.send_frame(R::KEY, version, R::header_version(version), deadline, |frame| {
+            request.encode(frame, version).map_err(|error| error.to_string())
+        })
+    }
+
+    /// The answer to the oldest request that was not answered yet, or `None` by the deadline.
+    pub(crate) fn receive<R: Request>(&mut self, sent: Sent, deadline: Deadline) -> Result<Option<R::Response>> {
+        let header = R::Response::header_version(sent.version);
+        let Some(mut body) = self.receive_frame(R::KEY, sent, header, deadline)? else {
+            return Ok(None);
+        };
+        R::Response::decode(&mut body, sent.version)
+            .map(Some)
+            .map_err(|error| self.undecodable(R::KEY, error))
+    }
+
+    fn send_frame(
+        &mut self,
+        key: i16,
+        version: i16,
+        header_version: i16,
+        deadline: Deadline,
+        body: impl FnOnce(&mut BytesMut) -> Result<(), String>,
+    ) -> Result<Sent> {
         let correlation = self.next_correlation;
         self.next_correlation = self.next_correlation.wrapping_add(1);
         let mut frame = BytesMut::with_capacity(256);
         frame.put_i32(0);
         let header = RequestHeader::default()
-            .with_request_api_key(R::KEY)
+            .with_request_api_key(key)
             .with_request_api_version(version)
             .with_correlation_id(correlation)
             .with_client_id(Some(self.client_id.clone()));
-        encode_request_header_into_buffer(&mut frame, &header)
-            .and_then(|()| request.encode(&mut frame, version))
-            .map_err(|error| Error::new(ErrorKind::Fatal, format!("cannot encode request {}: {error}", R::KEY)))?;
+        header
+            .encode(&mut frame, header_version)
+            .map_err(|error| error.to_string())
+            .and_then(|()| body(&mut frame))
+            .map_err(|error| Error::new(ErrorKind::Fatal, format!("cannot encode request {key}: {error}")))?;
         let length = i32::try_from(frame.len() - 4)
-            .map_err(|_| Error::new(ErrorKind::Fatal, format!("request {} is over 2 GiB", R::KEY)))?;
+            .map_err(|_| Error::new(ErrorKind::Fatal, format!("request {key} is over 2 GiB")))?;
         frame[..4].copy_from_slice(&length.to_be_bytes());
         self.transport
             .send(&frame, deadline.remaining())
@@ -227,29 +275,36 @@ impl Connection {
         Ok(Sent { correlation, version })
     }
 
-    /// The answer to the oldest request that was not answered yet, or `None` by the deadline.
-    pub(crate) fn receive<R: Request>(&mut self, sent: Sent, deadline: Deadline) -> Result<Option<R::Response>> {
+    /// The body of the next answer.
+    fn receive_frame(
+        &mut self,
+        key: i16,
+        sent: Sent,
+        header_version: i16,
+        deadline: Deadline,
+    ) -> Result<Option<Bytes>> {
         let Some(mut frame) = self.frame(deadline)? else {
             return Ok(None);
         };
-        let undecodable = |address: &str, what: &dyn std::fmt::Display| {
-            Error::new(
-                ErrorKind::Fatal,
-                format!("{address}: undecodable answer to request {}: {what}", R::KEY),
-            )
-        };
         if frame.len() < 4 {
-            return Err(undecodable(&self.address, &"too short"));
+            return Err(self.undecodable(key, "too short"));
         }
-        let header = ResponseHeader::decode(&mut frame, R::Response::header_version(sent.version))
-            .map_err(|error| undecodable(&self.address, &error))?;
+        let header =
+            ResponseHeader::decode(&mut frame, header_version).map_err(|error| self.undecodable(key, error))?;
         if header.correlation_id != sent.correlation {
-            return Err(undecodable(&self.address, &"it answers another request"));
+            return Err(self.undecodable(key, "it answers another request"));
         }
         self.untried = false;
-        R::Response::decode(&mut frame, sent.version)
-            .map(Some)
-            .map_err(|error| undecodable(&self.address, &error))
+        Ok(Some(frame))
+    }
+
+    fn undecodable(&self, key: i16, what: impl std::fmt::Display) -> Error {
+        let text = format!("{}: undecodable answer to request {key}: {what}", self.address);
+        Error::new(ErrorKind::Fatal, text)
+    }
+
+    fn late(&self) -> Error {
+        Error::new(ErrorKind::Retriable, format!("{}: no answer in time", self.address))
     }
 
     fn frame(&mut self, deadline: Deadline) -> Result<Option<Bytes>> {

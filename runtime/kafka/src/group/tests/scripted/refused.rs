@@ -10,6 +10,7 @@ use super::{converse, dynamic};
 fn refusals_that_trying_again_does_not_change() {
     let refusals = [
         ("a live group of another kind", 23),
+        ("a group that is not a classic one", 69),
         ("no valid group id", 24),
         ("a session outside the broker's bounds", 26),
         ("no right to the group", 30),
@@ -30,7 +31,9 @@ fn refusals_that_trying_again_does_not_change() {
     }
     expect![[r#"
         a live group of another kind
-            ! Fenced: group `app` has live members of another protocol: a Kafka Streams application or another consumer runs under this application id. Stop it (with leave, or wait for its session time-out), or choose another application.id
+            ! ForeignGroup: group `app` has live members of another kind
+        a group that is not a classic one
+            ! ForeignGroup: group `app` has live members of another kind
         no valid group id
             ! Config: the broker takes `app` for no valid group id: change application.id
         a session outside the broker's bounds
