@@ -2,14 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-
-use super::{PATIENCE, Rig, Script, ask};
+use super::hand::{Hand, UNKNOWN_MEMBER_ID};
+use super::{PATIENCE, Rig, Script, refused};
 use crate::ErrorKind;
 use crate::log::{
-    CommittedOffset, Coordinator, GroupMembership, HeartbeatRequest, Isolation, JoinRequest, JoinResponse,
-    LeaveRequest, MemberIdentity, OffsetAndMetadata, OffsetSpec, Offsets, OutgoingRecord, Request, Response,
-    SyncRequest, TopicPartition,
+    CommittedOffset, GroupMembership, Isolation, MemberIdentity, OffsetAndMetadata, OffsetSpec, Offsets,
+    OutgoingRecord, TopicPartition,
 };
 
 pub(super) const SCRIPTS: &[Script] = &[
@@ -25,8 +23,6 @@ pub(super) const SCRIPTS: &[Script] = &[
         deleted_with_offsets,
     ),
 ];
-
-const SESSION: Duration = Duration::from_secs(20);
 
 fn listed(rig: &Rig) {
     let topics = [rig.topic("b", 1, &[]), rig.topic("a", 3, &[])];
@@ -87,49 +83,6 @@ fn by_time(rig: &Rig) {
     assert_eq!(admin.list_offsets(&asked, PATIENCE).unwrap(), [2, 2, 0]);
 }
 
-fn join(coordinator: &mut dyn Coordinator, instance_id: Option<&str>) -> JoinResponse {
-    let mut request = JoinRequest {
-        member_id: String::new(),
-        instance_id: instance_id.map(str::to_owned),
-        session_timeout: SESSION,
-        rebalance_timeout: SESSION,
-        protocol_type: "consumer".to_owned(),
-        protocols: vec![("stream".to_owned(), Bytes::from_static(b"m"))],
-        reason: "conformance".to_owned(),
-    };
-    let mut answer = ask(coordinator, Request::Join(request.clone()));
-    if let Response::Join(Err(error)) = &answer {
-        request.member_id = error.member_id.clone().expect("MEMBER_ID_REQUIRED brings the id");
-        answer = ask(coordinator, Request::Join(request));
-    }
-    let Response::Join(Ok(joined)) = answer else {
-        panic!("{answer:?}");
-    };
-    let sync = SyncRequest {
-        generation: joined.generation,
-        member_id: joined.member_id.clone(),
-        instance_id: instance_id.map(str::to_owned),
-        protocol_type: "consumer".to_owned(),
-        protocol: joined.protocol.clone(),
-        assignments: vec![(joined.member_id.clone(), Bytes::from_static(b"all"))],
-    };
-    let answer = ask(coordinator, Request::Sync(sync));
-    assert!(matches!(answer, Response::Sync(Ok(_))), "{answer:?}");
-    joined
-}
-
-fn heartbeat(coordinator: &mut dyn Coordinator, joined: &JoinResponse, instance_id: Option<&str>) -> Option<i16> {
-    let request = HeartbeatRequest {
-        generation: joined.generation,
-        member_id: joined.member_id.clone(),
-        instance_id: instance_id.map(str::to_owned),
-    };
-    match ask(coordinator, Request::Heartbeat(request)) {
-        Response::Heartbeat(answer) => answer.err().map(|error| error.code),
-        other => panic!("{other:?}"),
-    }
-}
-
 fn at(topic: &str, offset: i64) -> (TopicPartition, OffsetAndMetadata) {
     let metadata = String::new();
     (TopicPartition::new(topic, 0), OffsetAndMetadata { offset, metadata })
@@ -154,23 +107,14 @@ fn set_from_outside(rig: &Rig) {
     set(offsets.as_mut(), &group, &topic, 5);
     assert_eq!(offsets.describe(PATIENCE).unwrap().state, "Empty");
 
-    let mut member = rig.coordinator("g");
-    let joined = join(member.as_mut(), None);
-    let refused = offsets
-        .commit(&[at(&topic, 7)], &GroupMembership::outside(&group), PATIENCE)
-        .unwrap_err();
-    assert_eq!(refused.kind(), ErrorKind::Rejoin, "{refused}");
+    let mut member = Hand::new(rig, "m").alone();
+    refused(
+        offsets.commit(&[at(&topic, 7)], &GroupMembership::outside(&group), PATIENCE),
+        ErrorKind::Rejoin,
+    );
     assert_eq!(committed(offsets.as_mut(), &topic), Some(at(&topic, 5).1));
 
-    let leave = LeaveRequest {
-        member_id: joined.member_id,
-        instance_id: None,
-        reason: "done".to_owned(),
-    };
-    assert!(matches!(
-        ask(member.as_mut(), Request::Leave(leave)),
-        Response::Leave(Ok(()))
-    ));
+    assert_eq!(member.leave(), 0);
     // Back, and to the start.
     set(offsets.as_mut(), &group, &topic, 3);
     set(offsets.as_mut(), &group, &topic, 0);
@@ -178,23 +122,19 @@ fn set_from_outside(rig: &Rig) {
 
 fn removed(rig: &Rig) {
     let topic = rig.topic("t", 1, &[]);
-    for (name, instance_id) in [("dynamic", None), ("static", Some("pod-0"))] {
-        let group = rig.name(name);
-        let mut offsets = rig.log.offsets(&group).unwrap();
-        let mut member = rig.coordinator(name);
-        let joined = join(member.as_mut(), instance_id);
-        assert_eq!(heartbeat(member.as_mut(), &joined, instance_id), None);
-        let described = offsets.describe(PATIENCE).unwrap();
-        assert_eq!(described.members.len(), 1, "{name}");
+    let mut offsets = rig.offsets();
+    for member in [Hand::new(rig, "m"), Hand::of_instance(rig, "pod-0", "m")] {
+        let mut member = member.alone();
+        assert_eq!(offsets.describe(PATIENCE).unwrap().members.len(), 1);
         let members = [MemberIdentity {
-            member_id: joined.member_id.clone(),
-            instance_id: instance_id.map(str::to_owned),
+            member_id: member.id.clone(),
+            instance_id: member.instance.clone(),
         }];
 
         offsets.remove_members(&members, "conformance", PATIENCE).unwrap();
-        assert_eq!(offsets.describe(PATIENCE).unwrap().state, "Empty", "{name}");
-        assert_eq!(heartbeat(member.as_mut(), &joined, instance_id), Some(25), "{name}");
-        set(offsets.as_mut(), &group, &topic, 1);
+        assert_eq!(offsets.describe(PATIENCE).unwrap().state, "Empty");
+        assert_eq!(member.heartbeat(), UNKNOWN_MEMBER_ID);
+        set(offsets.as_mut(), &member.group, &topic, 1);
         // They are gone: that is no error.
         offsets.remove_members(&members, "conformance", PATIENCE).unwrap();
     }

@@ -2,17 +2,25 @@
 //! end-to-end tests. A script panics where the log differs.
 
 mod administration;
+mod ends;
+mod fencing;
 mod groups;
+mod hand;
+mod offsets;
+mod rebalances;
 mod records;
+mod sessions;
+mod static_members;
 mod transactions;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::ErrorKind;
 use crate::log::{
-    Admin, Consumer, ConsumerSpec, Coordinator, Isolation, NewTopic, OutgoingRecord, Polled, Producer, ProducerSpec,
-    Request, Response, SharedLog, TopicPartition,
+    Admin, Consumer, ConsumerSpec, GroupMembership, Isolation, NewTopic, OffsetAndMetadata, OffsetSpec, Offsets,
+    OutgoingRecord, Polled, Producer, ProducerSpec, SharedLog, TopicPartition,
 };
 
 /// A script's name and the script.
@@ -21,8 +29,14 @@ pub type Script = (&'static str, fn(&Rig));
 /// All scripts.
 pub const SCRIPTS: &[&[Script]] = &[
     records::SCRIPTS,
+    ends::SCRIPTS,
     transactions::SCRIPTS,
+    fencing::SCRIPTS,
+    offsets::SCRIPTS,
     groups::SCRIPTS,
+    rebalances::SCRIPTS,
+    sessions::SCRIPTS,
+    static_members::SCRIPTS,
     administration::SCRIPTS,
 ];
 
@@ -35,19 +49,33 @@ static RUNS: AtomicU64 = AtomicU64::new(0);
 pub struct Rig {
     log: SharedLog,
     prefix: String,
+    /// Lets time pass.
+    pass: Box<dyn Fn(Duration)>,
 }
 
 /// A record as the scripts write it down: partition, offset, value.
 type Seen = (i32, i64, String);
 
 impl Rig {
-    /// A rig for one script on `log`; `run` keeps topics and groups of several runs on one cluster apart.
+    /// A rig for one script on `log`, whose clock is the machine's; `run` keeps topics and groups of several runs on one cluster apart.
     #[must_use]
     pub fn new(log: SharedLog, run: &str) -> Self {
+        Self::on_clock(log, run, std::thread::sleep)
+    }
+
+    /// The same on a clock that `pass` moves, so that time-outs need not be sat out.
+    #[must_use]
+    pub fn on_clock(log: SharedLog, run: &str, pass: impl Fn(Duration) + 'static) -> Self {
         Self {
             log,
             prefix: format!("conformance-{run}-{}", RUNS.fetch_add(1, Ordering::Relaxed)),
+            pass: Box::new(pass),
         }
+    }
+
+    /// Lets `time` pass, and a little more.
+    fn pass(&self, time: Duration) {
+        (self.pass)(time + Duration::from_millis(100));
     }
 
     fn name(&self, name: &str) -> String {
@@ -135,8 +163,12 @@ impl Rig {
     }
 
     fn end(&self, topic: &str, isolation: Isolation) -> i64 {
-        use crate::log::OffsetSpec::Latest;
-        let of = [(TopicPartition::new(topic, 0), Latest(isolation))];
+        self.offset(topic, OffsetSpec::Latest(isolation))
+    }
+
+    /// An offset of partition 0.
+    fn offset(&self, topic: &str, spec: OffsetSpec) -> i64 {
+        let of = [(TopicPartition::new(topic, 0), spec)];
         self.admin().list_offsets(&of, PATIENCE).expect("list offsets")[0]
     }
 
@@ -153,9 +185,40 @@ impl Rig {
         }
     }
 
-    fn coordinator(&self, group: &str) -> Box<dyn Coordinator> {
-        self.log.coordinator(&self.name(group)).expect("a coordinator")
+    /// Waits until no transaction is open on partition 0.
+    fn await_settled(&self, topic: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.end(topic, Isolation::ReadCommitted) < self.end(topic, Isolation::ReadUncommitted) {
+            assert!(Instant::now() < deadline, "a transaction stays open on {topic}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
+
+    /// The committed offsets of the script's group.
+    fn offsets(&self) -> Box<dyn Offsets> {
+        self.log.offsets(&self.name("g")).expect("an offsets client")
+    }
+
+    /// What is committed for a partition, once no transaction is open on it.
+    fn committed(&self, topic: &str, partition: i32) -> Option<OffsetAndMetadata> {
+        let at = [TopicPartition::new(topic, partition)];
+        let fetched = self.offsets().fetch(&at, true, PATIENCE).expect("fetch");
+        fetched.into_iter().next().flatten()
+    }
+
+    /// Who commits without being a member of the script's group.
+    fn nobody(&self) -> GroupMembership {
+        GroupMembership::outside(&self.name("g"))
+    }
+}
+
+/// One offset without metadata, as a commit takes it.
+fn at(topic: &str, partition: i32, offset: i64) -> [(TopicPartition, OffsetAndMetadata); 1] {
+    let metadata = String::new();
+    [(
+        TopicPartition::new(topic, partition),
+        OffsetAndMetadata { offset, metadata },
+    )]
 }
 
 fn read_until(consumer: &mut dyn Consumer, mut done: impl FnMut(&dyn Consumer) -> bool) -> Vec<Seen> {
@@ -184,26 +247,43 @@ fn read_until(consumer: &mut dyn Consumer, mut done: impl FnMut(&dyn Consumer) -
 }
 
 fn send(producer: &mut dyn Producer, topic: &str, partition: i32, key: &str, value: &str) {
+    try_send(producer, topic, partition, key, value).expect("send");
+}
+
+fn try_send(producer: &mut dyn Producer, topic: &str, partition: i32, key: &str, value: &str) -> crate::Result<()> {
     let topic = producer.topic(topic).expect("a handle");
     let (key, value) = (Some(key.as_bytes()), Some(value.as_bytes()));
-    producer
-        .send(OutgoingRecord {
-            topic,
-            partition,
-            key,
-            value,
-            timestamp: 1_000,
-            headers: &[],
-        })
-        .expect("send");
+    producer.send(OutgoingRecord {
+        topic,
+        partition,
+        key,
+        value,
+        timestamp: 1_000,
+        headers: &[],
+    })
 }
 
-/// Sends a request and waits for its answer.
-fn ask(coordinator: &mut dyn Coordinator, request: Request) -> Response {
-    coordinator.send(request).expect("send");
-    answer(coordinator)
+/// Begins a transaction with one record in partition 0, which reaches the log.
+fn open(producer: &mut dyn Producer, topic: &str, value: &str) {
+    producer.begin().expect("begin");
+    send(producer, topic, 0, "k", value);
+    producer.flush(PATIENCE).expect("flush");
 }
 
-fn answer(coordinator: &mut dyn Coordinator) -> Response {
-    coordinator.poll(PATIENCE).expect("poll").expect("an answer")
+/// Ends the transaction, one way or the other.
+fn end(producer: &mut dyn Producer, commit: bool) {
+    let ended = if commit {
+        producer.commit(PATIENCE)
+    } else {
+        producer.abort(PATIENCE)
+    };
+    ended.expect("the end of the transaction");
+}
+
+#[track_caller]
+fn refused<T>(result: crate::Result<T>, kind: ErrorKind) {
+    match result {
+        Err(error) => assert_eq!(error.kind(), kind, "{error}"),
+        Ok(_) => panic!("it was not refused as {kind:?}"),
+    }
 }

@@ -2,16 +2,17 @@
 
 use super::{PATIENCE, Rig, Script, read_until, send};
 use crate::ErrorKind;
-use crate::log::{Header, Isolation, OffsetSpec, OutgoingRecord, Polled, TopicPartition};
+use crate::log::{Header, Isolation, OffsetSpec, OutgoingRecord, Polled, Producer, TopicPartition};
 
 pub(super) const SCRIPTS: &[Script] = &[
     ("topics are created, described and deleted", topics),
     ("records come back as they were written", round_trip),
     ("partitions keep their order and are read together", partitions),
     ("pause holds records back and keeps the position", pause),
-    ("deleted records are out of range", delete_records),
-    ("offsets are found by timestamp", timestamps),
     ("what is too large is rejected", too_large),
+    ("a compacted topic takes no record without a key", no_key),
+    ("times outside of the topic's bounds are rejected", bounded_times),
+    ("an append time is the broker's", append_time),
     ("a missing topic is named", missing_topic),
 ];
 
@@ -173,62 +174,6 @@ fn pause(rig: &Rig) {
     assert_eq!(consumer.position(&first), None);
 }
 
-fn delete_records(rig: &Rig) {
-    let name = rig.topic("t", 1, &[]);
-    let mut producer = rig.plain_producer();
-    for n in 0..5 {
-        send(producer.as_mut(), &name, 0, "k", &n.to_string());
-    }
-    producer.flush(PATIENCE).unwrap();
-    let at = TopicPartition::new(&*name, 0);
-    let mut admin = rig.admin();
-    admin.delete_records(&[(at.clone(), 3)], PATIENCE).unwrap();
-    assert_eq!(
-        admin
-            .list_offsets(&[(at.clone(), OffsetSpec::Earliest)], PATIENCE)
-            .unwrap(),
-        [3]
-    );
-    let mut consumer = rig.consumer(Isolation::ReadCommitted, &name, 1);
-    let mut polled = Vec::new();
-    let deadline = std::time::Instant::now() + PATIENCE;
-    while polled.is_empty() && std::time::Instant::now() < deadline {
-        consumer
-            .poll(std::time::Duration::from_millis(50), 10, &mut polled)
-            .unwrap();
-    }
-    let Some(Polled::Failed { partition, error }) = polled.first() else {
-        panic!("{polled:?}")
-    };
-    assert_eq!((partition, error.kind()), (&at, ErrorKind::OffsetOutOfRange));
-    assert_eq!(consumer.position(&at), None, "it is unassigned");
-    consumer.assign(&[(at.clone(), 3)]).unwrap();
-    let seen = read_until(consumer.as_mut(), |consumer| consumer.position(&at) == Some(5));
-    assert_eq!(seen, [(0, 3, "3".to_owned()), (0, 4, "4".to_owned())]);
-}
-
-fn timestamps(rig: &Rig) {
-    let name = rig.topic("t", 1, &[]);
-    let mut producer = rig.plain_producer();
-    let topic = producer.topic(&name).unwrap();
-    for timestamp in [10, 30, 20, 40] {
-        producer
-            .send(OutgoingRecord {
-                topic,
-                partition: 0,
-                key: None,
-                value: Some(b"v"),
-                timestamp,
-                headers: &[],
-            })
-            .unwrap();
-        producer.flush(PATIENCE).unwrap();
-    }
-    let at = TopicPartition::new(&*name, 0);
-    let asked = [0, 10, 11, 30, 31, 41].map(|t| (at.clone(), OffsetSpec::Timestamp(t)));
-    assert_eq!(rig.admin().list_offsets(&asked, PATIENCE).unwrap(), [0, 0, 1, 1, 3, 4]);
-}
-
 fn too_large(rig: &Rig) {
     let name = rig.topic("t", 1, &[("max.message.bytes", "2000")]);
     let mut producer = rig.plain_producer();
@@ -260,6 +205,68 @@ fn too_large(rig: &Rig) {
     assert_eq!(failures.len(), 1, "{failures:?}");
     assert_eq!(failures[0].error.kind(), ErrorKind::RecordRejected, "{:?}", failures[0]);
     assert_eq!(rig.end(&name, Isolation::ReadUncommitted), 0);
+}
+
+/// Sends one record and flushes; how it failed, if it did.
+fn deliver(producer: &mut dyn Producer, topic: &str, key: Option<&[u8]>, timestamp: i64) -> Option<ErrorKind> {
+    let topic = producer.topic(topic).unwrap();
+    let record = OutgoingRecord {
+        topic,
+        partition: 0,
+        key,
+        value: Some(b"v"),
+        timestamp,
+        headers: &[],
+    };
+    producer.send(record).unwrap();
+    producer.flush(PATIENCE).unwrap();
+    producer.take_failures().pop().map(|failure| failure.error.kind())
+}
+
+fn no_key(rig: &Rig) {
+    let name = rig.topic("t", 1, &[("cleanup.policy", "compact")]);
+    let mut producer = rig.plain_producer();
+    assert_eq!(
+        deliver(producer.as_mut(), &name, None, 1),
+        Some(ErrorKind::RecordRejected)
+    );
+    assert_eq!(deliver(producer.as_mut(), &name, Some(b""), 1), None);
+    assert_eq!(rig.end(&name, Isolation::ReadUncommitted), 1);
+}
+
+fn wall() -> i64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.map_or(0, |since| since.as_millis() as i64)
+}
+
+fn bounded_times(rig: &Rig) {
+    let bounds = [
+        ("before", "message.timestamp.before.max.ms"),
+        ("after", "message.timestamp.after.max.ms"),
+    ];
+    let [before, after] = bounds.map(|(name, config)| rig.topic(name, 1, &[(config, "60000")]));
+    let mut producer = rig.plain_producer();
+    let table = [
+        (&before, -3_600_000, Some(ErrorKind::RecordRejected)),
+        (&before, 1_800_000, None),
+        (&after, 3_600_000, Some(ErrorKind::RecordRejected)),
+        (&after, -3_600_000, None),
+    ];
+    for (topic, difference, expected) in table {
+        let failed = deliver(producer.as_mut(), topic, Some(b"k"), wall() + difference);
+        assert_eq!(failed, expected, "{topic} {difference}");
+    }
+}
+
+fn append_time(rig: &Rig) {
+    let name = rig.topic("t", 1, &[("message.timestamp.type", "LogAppendTime")]);
+    let mut producer = rig.plain_producer();
+    assert_eq!(deliver(producer.as_mut(), &name, Some(b"k"), 1), None);
+    assert_eq!(
+        rig.offset(&name, OffsetSpec::Timestamp(2)),
+        0,
+        "it is of now, and not of then"
+    );
 }
 
 fn missing_topic(rig: &Rig) {

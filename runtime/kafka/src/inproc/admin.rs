@@ -98,13 +98,19 @@ impl Admin for InprocAdmin {
     fn delete_records(&mut self, before: &[(TopicPartition, i64)], _timeout: Duration) -> Result<()> {
         self.client.call(Point::AdminDeleteRecords, |state| {
             for (at, offset) in before {
+                if !state.topic(&at.topic)?.deletes {
+                    let text = format!("cannot delete records of {at}: its cleanup.policy is not delete");
+                    return Err(Error::new(ErrorKind::Config, text));
+                }
                 let partition = state.partition_mut(at)?;
                 let end = partition.high_watermark();
-                if *offset < 0 || *offset > end {
+                // -1 is the high watermark.
+                let offset = if *offset == -1 { end } else { *offset };
+                if offset < 0 || offset > end {
                     let text = format!("cannot delete records of {at} before {offset}: it ends at {end}");
                     return Err(Error::new(ErrorKind::OffsetOutOfRange, text));
                 }
-                partition.truncate_before(*offset);
+                partition.truncate_before(offset);
             }
             Ok(())
         })

@@ -17,10 +17,33 @@ use crate::{Error, ErrorKind, Result};
 
 pub(super) struct GroupEntry {
     pub group: Group,
-    committed: FxHashMap<TopicPartition, OffsetAndMetadata>,
+    committed: FxHashMap<TopicPartition, Written>,
     /// By producer: offsets whose transaction has not ended here yet.
-    staged: IndexMap<i64, BTreeMap<TopicPartition, OffsetAndMetadata>>,
+    staged: IndexMap<i64, BTreeMap<TopicPartition, Written>>,
+    /// Commits so far, transactional ones included: the order in which they were written.
+    writes: u64,
 }
+
+/// An offset as it was written. Of a transaction's and another commit the one that was written last stands, whichever ended last.
+struct Written {
+    number: u64,
+    offset: OffsetAndMetadata,
+}
+
+impl GroupEntry {
+    fn written(&mut self, offsets: &[(TopicPartition, OffsetAndMetadata)]) -> Vec<(TopicPartition, Written)> {
+        self.writes += 1;
+        let number = self.writes;
+        let written = offsets
+            .iter()
+            .cloned()
+            .map(|(at, offset)| (at, Written { number, offset }));
+        written.collect()
+    }
+}
+
+/// `offset.metadata.max.bytes`
+const LONGEST_METADATA: usize = 4_096;
 
 /// How the engine should take a refusal of the group coordinator.
 fn group_error(group: &str, error: &GroupError) -> Error {
@@ -36,6 +59,21 @@ fn group_error(group: &str, error: &GroupError) -> Error {
     )
 }
 
+fn check_metadata(offsets: &[(TopicPartition, OffsetAndMetadata)], kind: ErrorKind) -> Result<()> {
+    match offsets
+        .iter()
+        .find(|(_, offset)| offset.metadata.len() > LONGEST_METADATA)
+    {
+        None => Ok(()),
+        Some((at, offset)) => {
+            let length = offset.metadata.len();
+            let text =
+                format!("the offset of {at} carries {length} bytes of metadata, and {LONGEST_METADATA} are allowed");
+            Err(Error::new(kind, text))
+        }
+    }
+}
+
 impl State {
     pub fn group_entry(&mut self, group: &str) -> &mut GroupEntry {
         let limits = GroupLimits {
@@ -47,6 +85,7 @@ impl State {
             group: Group::new(limits),
             committed: FxHashMap::default(),
             staged: IndexMap::new(),
+            writes: 0,
         })
     }
 
@@ -63,11 +102,9 @@ impl State {
             .group
             .validate_commit(now, member, true)
             .map_err(|error| group_error(&member.group, &error))?;
-        entry
-            .staged
-            .entry(producer)
-            .or_default()
-            .extend(offsets.iter().cloned());
+        check_metadata(offsets, ErrorKind::Abortable)?;
+        let written = entry.written(offsets);
+        entry.staged.entry(producer).or_default().extend(written);
         Ok(())
     }
 
@@ -79,7 +116,12 @@ impl State {
         if let Some(staged) = entry.staged.shift_remove(&producer)
             && commit
         {
-            entry.committed.extend(staged);
+            for (at, written) in staged {
+                let newer = |known: &Written| known.number > written.number;
+                if !entry.committed.get(&at).is_some_and(newer) {
+                    entry.committed.insert(at, written);
+                }
+            }
         }
     }
 
@@ -89,13 +131,18 @@ impl State {
         member: &GroupMembership,
     ) -> Result<()> {
         let now = self.now();
+        let missing = offsets.iter().find_map(|(at, _)| self.topic(&at.topic).err());
+        let there = |(at, _): &&(TopicPartition, OffsetAndMetadata)| self.topics.contains_key(&at.topic);
+        let offsets: Vec<_> = offsets.iter().filter(there).cloned().collect();
         let entry = self.group_entry(&member.group);
         entry
             .group
             .validate_commit(now, member, false)
             .map_err(|error| group_error(&member.group, &error))?;
-        entry.committed.extend(offsets.iter().cloned());
-        Ok(())
+        check_metadata(&offsets, ErrorKind::Config)?;
+        let written = entry.written(&offsets);
+        entry.committed.extend(written);
+        missing.map_or(Ok(()), Err)
     }
 
     /// What is committed; `None` while a transaction is open on one of the partitions and `require_stable` asks to wait for it.
@@ -112,7 +159,8 @@ impl State {
         if require_stable && partitions.iter().any(unstable) {
             return None;
         }
-        Some(partitions.iter().map(|at| entry.committed.get(at).cloned()).collect())
+        let committed = |at| entry.committed.get(at).map(|written| written.offset.clone());
+        Some(partitions.iter().map(committed).collect())
     }
 
     /// Whoever waits for a group's offsets stands for time that passes; see [`State::hurry_markers_of`].

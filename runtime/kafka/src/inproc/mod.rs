@@ -28,6 +28,23 @@
 //! # }
 //! ```
 //!
+//! **What holds it to Kafka.** `crate::conformance` has a script for each behaviour that the traits show, and runs them here, under every way of
+//! being late, and on a real broker of 4.3. What differs, knowingly:
+//!
+//! * *One transaction version.* A producer keeps its epoch from one transaction to the next, as it does for every client that speaks the first
+//!   version of the transaction protocol: librdkafka does (EndTxn up to version 1), whatever `transaction.version` the cluster has. The epoch per
+//!   transaction of KIP-890 would show in nothing that the traits tell.
+//! * *No sequence numbers.* A producer writes under the cluster's lock, so that no batch is ever sent twice or out of order.
+//! * *Records are refused one by one.* A broker refuses the whole batch that a bad record is in.
+//! * *No retention by time.* `retention.ms` is kept as a setting and deletes nothing; [`ClusterOptions::retention_bytes_per_partition`] and
+//!   DeleteRecords do. Committed offsets never expire, producer ids neither.
+//! * *No cleaner of its own.* Compaction happens when a test says so ([`Cluster::compact`]), or to keep within the bound; what it leaves may
+//!   be told from a broker's, which never compacts the active segment.
+//! * *Only the topic's own bounds of time.* `message.timestamp.after.max.ms` counts where the topic sets it; the brokers' default of an hour
+//!   does not.
+//! * *One broker, one group protocol.* No leader elections, no KIP-848, KIP-1071 or share groups, no access control, no quotas,
+//!   no `group.max.size`.
+//!
 //! With a clock that does not pass by itself ([`crate::clock::ManualClock`]) no call waits: reads return what is there, answers of a group come
 //! when others have sent theirs, and a call that would wait for late markers lets them arrive, for its waiting stands for time.
 

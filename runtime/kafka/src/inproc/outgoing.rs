@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::segment::NO_PRODUCER;
 use super::state::{State, unknown_partition, unknown_topic};
+use super::topic::Admission;
 use super::transactions::{Identity, Refusal};
 use crate::log::{DeliveryFailure, Header, OutgoingRecord, TopicPartition};
 use crate::{Error, ErrorKind, Result};
@@ -63,7 +64,7 @@ impl Buffer {
         identity: Option<&Identity>,
         failures: &mut Vec<DeliveryFailure>,
     ) -> Result<Option<i64>, Refusal> {
-        let Some((topic_id, max_bytes, append_time)) = self.admit(state, at, failures) else {
+        let Some((topic_id, admission)) = self.admit(state, at, failures) else {
             return Ok(None);
         };
         let producer = match identity {
@@ -73,7 +74,7 @@ impl Buffer {
             }
             None => NO_PRODUCER,
         };
-        let wall = append_time.then(|| state.wall_ms());
+        let now = state.wall_ms();
         let partition = state.partition_mut(at)?;
         let mut last = None;
         let (mut bytes, mut headers) = (&self.arena[..], &self.headers[..]);
@@ -83,32 +84,36 @@ impl Buffer {
             let (own, rest) = headers.split_at(record.headers as usize);
             headers = rest;
             let size = key.map_or(0, <[u8]>::len) + value.map_or(0, <[u8]>::len);
-            if size > max_bytes {
-                let text = format!("a record of {size} bytes for {at} exceeds its max.message.bytes, {max_bytes}");
-                let error = Error::new(ErrorKind::RecordRejected, text);
+            if let Some(why) = admission.refusal(size, key.is_some(), record.timestamp, now) {
+                let text = format!("a record for {at} was rejected: {why}");
                 failures.push(DeliveryFailure {
                     partition: at.clone(),
-                    error,
+                    error: Error::new(ErrorKind::RecordRejected, text),
                 });
                 continue;
             }
-            last = Some(partition.append(producer, wall.unwrap_or(record.timestamp), key, value, own));
+            let timestamp = if admission.log_append_time {
+                now
+            } else {
+                record.timestamp
+            };
+            last = Some(partition.append(producer, timestamp, key, value, own));
         }
         state.bound(at);
         Ok(last)
     }
 
-    /// The topic's id, largest record and kind of time; `None` if it is not there, and all records have failed.
+    /// The topic's id and what it takes; `None` if it is not there, and all records have failed.
     fn admit(
         &self,
         state: &State,
         at: &TopicPartition,
         failures: &mut Vec<DeliveryFailure>,
-    ) -> Option<(uuid::Uuid, usize, bool)> {
+    ) -> Option<(uuid::Uuid, Admission)> {
         let error = match state.topics.get(&at.topic) {
             None => unknown_topic(&at.topic),
             Some(topic) if at.partition < 0 || at.partition as usize >= topic.partitions.len() => unknown_partition(at),
-            Some(topic) => return Some((topic.id, topic.max_message_bytes, topic.log_append_time)),
+            Some(topic) => return Some((topic.id, topic.admission)),
         };
         let failure = || DeliveryFailure {
             partition: at.clone(),

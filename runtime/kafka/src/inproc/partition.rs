@@ -50,9 +50,10 @@ impl Partition {
         self.end
     }
 
-    /// The first offset of the earliest open transaction, or the end.
+    /// The first offset of the earliest open transaction that is still in the log, or the end.
     pub fn last_stable_offset(&self) -> i64 {
-        self.open.values().copied().min().unwrap_or(self.end)
+        let first_open = self.open.values().copied().min().unwrap_or(self.end);
+        first_open.max(self.start)
     }
 
     pub fn end(&self, isolation: Isolation) -> i64 {
@@ -272,13 +273,13 @@ impl Partition {
         }
     }
 
-    /// The first offset whose timestamp is at or after `timestamp`, or the end.
+    /// The first offset whose timestamp is at or after `timestamp`, or the end. Markers count, as they do for a broker.
     pub fn offset_at(&self, timestamp: i64) -> i64 {
         self.segments
             .iter()
             .filter(|segment| !segment.is_empty() && segment.max_timestamp() >= timestamp)
             .flat_map(Segment::entries)
-            .find(|entry| entry.offset >= self.start && entry.kind == Kind::Data && entry.timestamp >= timestamp)
+            .find(|entry| entry.offset >= self.start && entry.timestamp >= timestamp)
             .map_or(self.end, |entry| entry.offset)
     }
 }

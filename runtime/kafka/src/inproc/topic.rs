@@ -50,22 +50,75 @@ pub(super) struct Topic {
     pub id: Uuid,
     pub partitions: Vec<Partition>,
     config: BTreeMap<String, String>,
-    pub max_message_bytes: usize,
-    pub log_append_time: bool,
     pub compacted: bool,
+    /// Old records may be deleted.
+    pub deletes: bool,
+    pub admission: Admission,
+}
+
+/// Which records a topic takes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Admission {
+    pub max_message_bytes: usize,
+    /// Records get the broker's time.
+    pub log_append_time: bool,
+    /// Records must have a key: the topic is compacted.
+    pub needs_key: bool,
+    /// How far a record's time may lie before and after the broker's, in milliseconds, where the topic itself says so. The default
+    /// of an hour into the future is not applied: tests on a clock of their own would have nothing left.
+    before_ms: Option<i64>,
+    after_ms: Option<i64>,
+}
+
+impl Admission {
+    /// Why a record of `size` bytes is refused at `now`, if it is.
+    pub fn refusal(&self, size: usize, has_key: bool, timestamp: i64, now: i64) -> Option<String> {
+        if size > self.max_message_bytes {
+            return Some(format!(
+                "its {size} bytes exceed max.message.bytes, {}",
+                self.max_message_bytes
+            ));
+        }
+        if self.needs_key && !has_key {
+            return Some("a compacted topic takes no record without a key".to_owned());
+        }
+        if self.log_append_time {
+            return None;
+        }
+        if let Some(before) = self.before_ms.filter(|before| now.saturating_sub(timestamp) > *before) {
+            return Some(format!(
+                "its time {timestamp} is more than {before} ms before the broker's, {now}"
+            ));
+        }
+        let after = self.after_ms.filter(|after| timestamp.saturating_sub(now) > *after)?;
+        Some(format!(
+            "its time {timestamp} is more than {after} ms after the broker's, {now}"
+        ))
+    }
 }
 
 impl Topic {
     pub fn new(id: Uuid, spec: &NewTopic) -> Self {
         let set = |name: &str| spec.config.get(name).map(String::as_str);
+        let number = |name: &str| set(name).and_then(|text| text.parse::<i64>().ok());
+        let cleaned_by = |policy: &str| {
+            set("cleanup.policy")
+                .unwrap_or("delete")
+                .split(',')
+                .any(|known| known.trim() == policy)
+        };
         Self {
             id,
             partitions: (0..spec.partitions).map(|_| Partition::default()).collect(),
-            max_message_bytes: set("max.message.bytes")
-                .and_then(|text| text.parse().ok())
-                .unwrap_or(1_048_588),
-            log_append_time: set("message.timestamp.type") == Some("LogAppendTime"),
-            compacted: set("cleanup.policy").is_some_and(|policy| policy.split(',').any(|p| p.trim() == "compact")),
+            compacted: cleaned_by("compact"),
+            deletes: cleaned_by("delete"),
+            admission: Admission {
+                max_message_bytes: number("max.message.bytes").unwrap_or(1_048_588) as usize,
+                log_append_time: set("message.timestamp.type") == Some("LogAppendTime"),
+                needs_key: cleaned_by("compact"),
+                before_ms: number("message.timestamp.before.max.ms"),
+                after_ms: number("message.timestamp.after.max.ms"),
+            },
             config: spec.config.clone(),
         }
     }

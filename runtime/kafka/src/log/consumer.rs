@@ -74,6 +74,7 @@ pub trait Consumer: Send {
     /// The next offset that will be handed out: after the last record handed out, and past markers once they were passed.
     /// Starts at the assigned offset. `None` if not assigned.
     fn position(&self, partition: &TopicPartition) -> Option<i64>;
-    /// The partition's end as last heard from the broker, at this consumer's isolation; `None` before the first answer.
+    /// The partition's end as last heard from the broker, at this consumer's isolation; `None` before the first answer. Until
+    /// [`Polled::End`] has told the last stable offset, it may be the high watermark, which bounds it.
     fn known_end(&self, partition: &TopicPartition) -> Option<i64>;
 }

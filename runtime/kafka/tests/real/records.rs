@@ -102,7 +102,8 @@ fn a_too_large_record_is_refused_alone() {
     let mut consumer = consumer(&log, Isolation::ReadCommitted);
     consumer.assign(&[(TopicPartition::new(name.as_str(), 0), 0)]).unwrap();
     assert_eq!(
-        values(&poll_until(&mut *consumer, |seen| !seen.ends.is_empty())),
+        // The first end that is told may be the one before the marker arrived.
+        values(&poll_until(&mut *consumer, |seen| seen.ends.last() > Some(&0))),
         ["before", "after"]
     );
 }

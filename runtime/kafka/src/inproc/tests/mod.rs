@@ -11,61 +11,88 @@ mod waiting;
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
+
 use super::{Client, Cluster, ClusterOptions, MarkerPolicy};
-use crate::clock::ManualClock;
+use crate::clock::{Clock, ManualClock, SystemClock};
 use crate::conformance::{Rig, SCRIPTS};
 use crate::log::{
     Consumer, ConsumerSpec, Isolation, Log, OutgoingRecord, Polled, Producer, ProducerSpec, TopicPartition,
 };
 
+/// The machine's clock, which scripts put forward where they would have to sit out a time-out.
+#[derive(Default)]
+struct Hurried {
+    machine: SystemClock,
+    ahead: Mutex<Duration>,
+}
+
+impl Clock for Hurried {
+    fn now_ms(&self) -> i64 {
+        self.machine.now_ms() + self.ahead.lock().as_millis() as i64
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.machine.monotonic() + *self.ahead.lock()
+    }
+}
+
+/// A rig on a cluster of its own with these options, whose clock passes and can be put forward.
+fn hurried(options: ClusterOptions) -> Rig {
+    let clock = Arc::new(Hurried::default());
+    let log = Cluster::new(ClusterOptions {
+        clock: clock.clone(),
+        ..options
+    });
+    let pass = move |time| *clock.ahead.lock() += time;
+    Rig::on_clock(log.client("rig").shared_log(), "inproc", pass)
+}
+
+/// The same on a clock that stands still.
+fn still(options: ClusterOptions) -> Rig {
+    let clock = Arc::new(ManualClock::at(SystemClock::new().now_ms()));
+    let log = Cluster::new(ClusterOptions {
+        clock: clock.clone(),
+        ..options
+    });
+    Rig::on_clock(log.client("rig").shared_log(), "inproc", move |time| {
+        clock.advance(time);
+    })
+}
+
 /// Every script of the conformance suite, under each way of the cluster to be late.
 #[test]
 fn conformance() {
-    let default = ClusterOptions::default;
-    let still = || Arc::new(ManualClock::at(1_000_000));
-    let variants = [
-        ("prompt", default()),
-        (
-            "shuffled",
-            ClusterOptions {
-                shuffle_sends: true,
-                seed: 7,
-                ..default()
-            },
-        ),
+    let as_the_tests_brokers = || ClusterOptions {
+        min_session_timeout: Duration::from_secs(1),
+        ..ClusterOptions::default()
+    };
+    let late = |markers, seed| ClusterOptions {
+        markers,
+        seed,
+        ..as_the_tests_brokers()
+    };
+    let shuffled = ClusterOptions {
+        shuffle_sends: true,
+        seed: 7,
+        ..as_the_tests_brokers()
+    };
+    type Variant = (&'static str, fn(ClusterOptions) -> Rig, ClusterOptions);
+    let variants: [Variant; 5] = [
+        ("prompt", hurried, as_the_tests_brokers()),
+        ("shuffled", hurried, shuffled),
         (
             "late",
-            ClusterOptions {
-                markers: MarkerPolicy::Delayed(Duration::from_millis(20)),
-                seed: 8,
-                ..default()
-            },
+            hurried,
+            late(MarkerPolicy::Delayed(Duration::from_millis(20)), 8),
         ),
-        (
-            "late by steps",
-            ClusterOptions {
-                markers: MarkerPolicy::Steps(5),
-                seed: 9,
-                ..default()
-            },
-        ),
-        (
-            "time stands still",
-            ClusterOptions {
-                clock: still(),
-                markers: MarkerPolicy::Steps(5),
-                seed: 10,
-                ..default()
-            },
-        ),
+        ("late by steps", hurried, late(MarkerPolicy::Steps(5), 9)),
+        ("time stands still", still, late(MarkerPolicy::Steps(5), 10)),
     ];
-    for (variant, options) in variants {
+    for (variant, rig, options) in variants {
         for (name, script) in SCRIPTS.iter().copied().flatten() {
             eprintln!("{variant}: {name}");
-            script(&Rig::new(
-                Cluster::new(options.clone()).client("rig").shared_log(),
-                "inproc",
-            ));
+            script(&rig(options.clone()));
         }
     }
 }

@@ -121,6 +121,8 @@ impl NativeError {
             | ErrorKind::Authentication
             | ErrorKind::Handshake
             | ErrorKind::Unauthorized) => kind,
+            // Nothing more can be done with the client, but somebody can do something about it.
+            kind @ ErrorKind::Config if self.fatal => kind,
             _ if self.fatal => ErrorKind::Fatal,
             _ if self.requires_abort => ErrorKind::Abortable,
             ErrorKind::Unreachable => ErrorKind::Unreachable,
@@ -164,6 +166,9 @@ mod tests {
             (error(local::TIMED_OUT, false, true, false), ErrorKind::Retriable),
             (error(local::FATAL, true, false, false), ErrorKind::Fatal),
             (error(-172, false, false, false), ErrorKind::Fatal),
+            // A time-out beyond the broker's, and no right to the transactional id.
+            (error(50, true, false, false), ErrorKind::Config),
+            (error(53, true, false, false), ErrorKind::Unauthorized),
         ];
         for (index, (got, expected)) in table.into_iter().enumerate() {
             assert_eq!(got, expected, "row {index}");

@@ -31,7 +31,9 @@ pub(crate) fn kind_of(code: i16) -> ErrorKind {
         | R::TransactionalIdAuthorizationFailed
         | R::DelegationTokenAuthorizationFailed => ErrorKind::Unauthorized,
         R::SaslAuthenticationFailed | R::UnsupportedSaslMechanism | R::IllegalSaslState => ErrorKind::Authentication,
-        R::IllegalGeneration
+        // An OffsetCommit of a generation to a group that is gone (version 9 and later).
+        R::GroupIdNotFound
+        | R::IllegalGeneration
         | R::UnknownMemberId
         | R::RebalanceInProgress
         | R::MemberIdRequired
@@ -105,6 +107,7 @@ mod tests {
             (47, ErrorKind::Fenced),
             (51, ErrorKind::Retriable),
             (58, ErrorKind::Authentication),
+            (69, ErrorKind::Rejoin),
             (82, ErrorKind::Fenced),
             (88, ErrorKind::Retriable),
             (90, ErrorKind::Fenced),
