@@ -39,7 +39,8 @@ check_command() {
     millrace)
       grep -qx "## millrace ${words[1]:-}" docs/cli.md || { problem "$file" "$line" "millrace has no command ${words[1]:-}"; return 0; }
       for word in "${words[@]:2}"; do
-        [[ $word != --* ]] || has_option "${words[1]}" "${word%%=*}" || problem "$file" "$line" "millrace ${words[1]} has no option ${word%%=*}"
+        # An option with a dot is a property.
+        [[ $word != --* || ${word%%=*} == *.* ]] || has_option "${words[1]}" "${word%%=*}" || problem "$file" "$line" "millrace ${words[1]} has no option ${word%%=*}"
       done
       ;;
     cargo)

@@ -74,7 +74,7 @@ fn run(application: Application, config: &StreamsConfig) -> Result<(), millrace:
     // State is kept in RocksDB under `state.dir`; all its databases share one cache and one budget of memory.
     let environment = Environment::new(EnvironmentConfig::within(config.state_memory_max_bytes));
     let volume = environment.map_err(|error| millrace::Error::new(millrace::Code::S003, error.to_string()))?;
-    let log = KafkaLog::new(&config.bootstrap_servers.join(","), &config.security_config())?;
+    let log = KafkaLog::new(&config.bootstrap_servers.join(","), &config.connection_config())?;
 
     let options = InstanceOptions::new(Arc::new(volume));
     let running = Instance::new(application, config.clone(), Arc::new(log), options)?.spawn();

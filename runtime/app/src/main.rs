@@ -7,6 +7,7 @@ mod failure;
 mod feed;
 mod log;
 mod manifest;
+mod settings;
 mod signals;
 mod view;
 mod volume;

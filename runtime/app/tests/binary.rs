@@ -176,3 +176,116 @@ fn ctrl_c_ends_dev_cleanly() {
     assert_eq!(child.wait().unwrap().code(), Some(0));
     assert!(rest.contains("latest result of"), "{rest}");
 }
+
+/// The template as it stands, a profile, a variable and an argument, and the application runs with them.
+#[test]
+fn spring_boots_sources_configure_a_run() {
+    let arguments = [
+        "config",
+        "examples/spring-boot/stream-processor.yaml",
+        "--format",
+        "json",
+        "--spring.profiles.active=local",
+        "--num.stream.threads=3",
+    ];
+    let millrace = |arguments: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_millrace"))
+            .args(arguments)
+            .env("SPRING_KAFKA_STREAMS_PROPERTIES_COMMIT_INTERVAL_MS", "200")
+            .env("SPRING_KAFKA_SSL_KEYPASSWORD", "hush")
+            .current_dir(root())
+            .output()
+            .expect("it starts")
+    };
+    let ran = millrace(&arguments);
+    assert_eq!(ran.status.code(), Some(0), "{}", text(&ran.stderr));
+    let all: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap();
+    assert_eq!(all["profiles"], serde_json::json!(["local"]));
+    assert_eq!(all["applicationId"], "stream-processor-v1");
+    let property = |key: &str| {
+        let found = all["properties"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|row| row["key"] == key);
+        let row = found.unwrap_or_else(|| panic!("{key} is not shown"));
+        let origin = &row["origin"];
+        let place = origin["name"]
+            .as_str()
+            .or_else(|| origin["file"].as_str())
+            .unwrap_or("default");
+        format!("{} {place} {}", row["value"].as_str().unwrap_or("-"), origin["line"])
+    };
+    let directory = "examples/spring-boot";
+    for (key, expected) in [
+        (
+            "processing.guarantee",
+            format!("exactly_once_v2 {directory}/application.properties 10"),
+        ),
+        (
+            "bootstrap.servers",
+            format!("localhost:9092 {directory}/application-local.properties 2"),
+        ),
+        (
+            "state.dir",
+            format!("/var/lib/millrace {directory}/stream-processor.yaml 11"),
+        ),
+        (
+            "commit.interval.ms",
+            "200 SPRING_KAFKA_STREAMS_PROPERTIES_COMMIT_INTERVAL_MS null".to_owned(),
+        ),
+        ("num.stream.threads", "3 --num.stream.threads null".to_owned()),
+        (
+            "statestore.cache.max.bytes",
+            format!("10485760 {directory}/application.properties 14"),
+        ),
+        ("security.protocol", "PLAINTEXT default null".to_owned()),
+        (
+            "ssl.key.password",
+            "****** SPRING_KAFKA_SSL_KEYPASSWORD null".to_owned(),
+        ),
+    ] {
+        assert_eq!(property(key), expected, "{key}");
+    }
+    let said = text(&ran.stderr);
+    assert!(
+        said.contains("default.value.serde: has no effect") && !said.contains("hush"),
+        "{said}"
+    );
+
+    let feed = tempfile::tempdir().unwrap();
+    let path = feed.path().join("feed.yaml").display().to_string();
+    std::fs::write(
+        &path,
+        "seed: 1\nrate: 2000\nstart: 2026-01-01T00:00:00Z\nspeed: 60\ntopics:\n  - topic: payments\n    partitions: 4\n    \
+         key: {prefix: user-, count: 10, skew: 1.05}\n    value:\n      - amount: {normal: {mean: 60, deviation: 10, decimals: 2}}\n",
+    )
+    .unwrap();
+    let dev = [
+        "dev",
+        arguments[1],
+        "--feed",
+        &path,
+        "--for",
+        "2s",
+        "--format",
+        "json",
+        "--log-level",
+        "info",
+        arguments[4],
+    ];
+    let ran = millrace(&dev);
+    assert_eq!(ran.status.code(), Some(0), "{}", text(&ran.stderr));
+    let last = text(&ran.stdout).lines().last().unwrap_or_default().to_owned();
+    let last: serde_json::Value = serde_json::from_str(&last).unwrap();
+    // Every 200 ms, not every second as the template says.
+    assert!(
+        last["commits"].as_f64().unwrap() > 4.0 && last["results"].as_f64().unwrap() > 0.0,
+        "{last}"
+    );
+    assert!(
+        text(&ran.stderr).contains("configured by examples/spring-boot/application.properties"),
+        "{}",
+        text(&ran.stderr)
+    );
+}

@@ -1,17 +1,19 @@
 //! From a file to all that can be known without a cluster: the manifest, its compiled program, its configuration.
 
+mod configured;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
-
-use millrace::config::{ConfigError, Notice, StreamsConfig};
+use millrace::config::StreamsConfig;
 use millrace_crds::StreamApp;
 use millrace_language::{CompileOptions, Program, compile};
 
-use crate::manifest::{self, Manifest, Problem, Source, join};
+pub use configured::{Configured, configure};
 
-/// What the command line sets over the manifest.
+use crate::manifest::{self, Manifest, Problem};
+use crate::settings::{Settings, Surroundings};
+
+/// What the command line sets over everything else.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
     /// `--bootstrap-servers`.
@@ -20,6 +22,8 @@ pub struct Overrides {
     pub state_dir: Option<String>,
     /// `--config`.
     pub config: Vec<(String, String)>,
+    /// `--any.property=value`.
+    pub properties: Vec<(String, String)>,
 }
 
 /// A manifest without errors.
@@ -31,23 +35,39 @@ pub struct Checked {
     pub program: Program,
     /// The configuration, read.
     pub config: StreamsConfig,
+    /// Where it comes from.
+    pub settings: Settings,
     /// What is perhaps not meant so.
     pub warnings: Vec<Problem>,
 }
 
-/// Reads and checks a file; all problems are found, warnings among them.
+/// Reads and checks a file with all that surrounds it: environment, profiles, `application.properties`. All problems are found,
+/// warnings among them.
 pub fn check_file(file: &str, overrides: &Overrides) -> Result<Checked, Vec<Problem>> {
     let text = manifest::read_file(file)?;
-    check(file, &text, overrides)
+    check_in(file, &text, overrides, Some(&Surroundings::of_process()))
 }
 
-/// As [`check_file`], for a text.
+/// Checks a text as it stands, whatever surrounds the process.
+#[cfg(test)]
 pub fn check(file: &str, text: &str, overrides: &Overrides) -> Result<Checked, Vec<Problem>> {
-    let Manifest { app, source } = manifest::parse(file, text)?;
-    let compiled = compile(&app.spec.topology, &CompileOptions::default());
-    let properties = properties(&app, overrides);
-    let parsed = StreamsConfig::parse(&properties);
-    let mut problems = Vec::new();
+    check_in(file, text, overrides, None)
+}
+
+fn check_in(
+    file: &str,
+    text: &str,
+    overrides: &Overrides,
+    around: Option<&Surroundings>,
+) -> Result<Checked, Vec<Problem>> {
+    let manifest = manifest::parse(file, text)?;
+    let compiled = compile(&manifest.app.spec.topology, &CompileOptions::default());
+    let Configured {
+        config,
+        settings,
+        mut problems,
+    } = configure(&manifest, overrides, around);
+    let Manifest { app, source } = manifest;
     let program = match compiled {
         Ok(program) => {
             problems.extend(program.warnings.0.iter().map(|warning| source.of(warning)));
@@ -58,73 +78,33 @@ pub fn check(file: &str, text: &str, overrides: &Overrides) -> Result<Checked, V
             None
         }
     };
-    let config = match parsed {
-        Ok(parsed) => {
-            let warnings = parsed
-                .warnings
-                .iter()
-                .map(|notice| located(&source, &app, overrides, notice).warning());
-            problems.extend(warnings);
-            Some(parsed.config)
-        }
-        Err(ConfigError { problems: notices }) => {
-            problems.extend(notices.iter().map(|notice| located(&source, &app, overrides, notice)));
-            None
-        }
-    };
-    problems.sort_by_key(|problem| (problem.line, problem.column));
+    in_order(file, &mut problems);
     match (program, config) {
         (Some(program), Some(config)) => Ok(Checked {
             app,
             program,
             config,
+            settings,
             warnings: problems,
         }),
         _ => Err(problems),
     }
 }
 
-/// All properties: the manifest's fields and `spec.config`, then the command line's.
-fn properties(app: &StreamApp, overrides: &Overrides) -> BTreeMap<String, String> {
-    let mut properties = app.spec.properties();
-    let mut set = |key: &str, value: String| properties.insert(key.to_owned(), value);
-    set("application.id", app.effective_application_id().to_owned());
-    set("bootstrap.servers", app.spec.kafka.bootstrap_servers.clone());
-    set("num.standby.replicas", app.spec.standby_replicas().to_string());
-    for (key, value) in &overrides.config {
-        set(key, value.clone());
-    }
-    if let Some(servers) = &overrides.bootstrap_servers {
-        set("bootstrap.servers", servers.clone());
-    }
-    if let Some(dir) = &overrides.state_dir {
-        set("state.dir", dir.clone());
-    }
-    properties
-}
-
-/// A word on a property, at the place that set it.
-fn located(source: &Source, app: &StreamApp, overrides: &Overrides, notice: &Notice) -> Problem {
-    let code = "config";
-    let Notice { key, message } = notice;
-    let text = format!("{key}: {message}");
-    if overrides.config.iter().any(|(given, _)| given == key) {
-        return Problem::nowhere("--config", code, text);
-    }
-    let path = match key.as_str() {
-        "application.id" if app.spec.application_id.is_none() => "metadata.name".to_owned(),
-        "application.id" => "spec.applicationId".to_owned(),
-        "bootstrap.servers" => "spec.kafka.bootstrapServers".to_owned(),
-        "num.standby.replicas" => "spec.standbyReplicas".to_owned(),
-        key => {
-            let spring = format!("spring.kafka.streams.properties.{key}");
-            let written = if app.spec.config.contains_key(&spring) {
-                &spring
-            } else {
-                key
-            };
-            join("spec.config", written)
-        }
-    };
-    source.at_path(&path, true, code, text)
+/// Arguments and environment, then other files, then the manifest, each from top to bottom.
+pub fn in_order(manifest: &str, problems: &mut [Problem]) {
+    problems.sort_by(|a, b| {
+        let place = |problem: &Problem| (problem.line > 0, problem.file == manifest);
+        let within = |problem: &Problem| (problem.line, problem.column);
+        place(a)
+            .cmp(&place(b))
+            .then_with(|| {
+                if a.line > 0 {
+                    a.file.cmp(&b.file)
+                } else {
+                    std::cmp::Ordering::Equal
+                }
+            })
+            .then_with(|| within(a).cmp(&within(b)))
+    });
 }

@@ -223,6 +223,7 @@ fn the_command_line_wins_and_is_named() {
         bootstrap_servers: Some("other:1".into()),
         state_dir: Some("/s".into()),
         config: vec![("num.stream.threads".into(), "3".into())],
+        properties: Vec::new(),
     };
     let config = check("app.yaml", SEED, &overrides).unwrap().config;
     assert_eq!(

@@ -2,8 +2,8 @@
 
 use clap::{Args, ValueEnum};
 
-use super::Failure;
-use crate::checked::{Overrides, check_file};
+use super::{Failure, PropertyArgs};
+use crate::checked::check_file;
 
 /// Arguments of `describe`.
 #[derive(Debug, Args)]
@@ -14,6 +14,8 @@ pub struct DescribeArgs {
     /// How the topology is written
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    #[command(flatten)]
+    properties: PropertyArgs,
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
@@ -29,7 +31,7 @@ enum Format {
 
 /// Prints the topology.
 pub fn describe(args: &DescribeArgs) -> Result<(), Failure> {
-    let checked = check_file(&args.file, &Overrides::default()).map_err(Failure::Manifest)?;
+    let checked = check_file(&args.file, &args.properties.overrides()).map_err(Failure::Manifest)?;
     let plan = &checked.program.plan;
     let text = match args.format {
         Format::Text => plan.describe(),

@@ -12,8 +12,9 @@ use millrace::{Instance, InstanceOptions};
 use millrace_topology::{NodeKind, Plan, TopicName};
 use uuid::Uuid;
 
+use super::load::load;
 use super::{Failure, OverrideArgs};
-use crate::checked::{Checked, check_file};
+use crate::checked::Checked;
 use crate::feed::{Feed, Feeding, Progress, parse_duration};
 use crate::view::{self, Observer, Screen};
 use crate::{bind, manifest, signals, volume};
@@ -100,20 +101,8 @@ pub fn dev(args: &DevArgs) -> Result<(), Failure> {
         .state_dir
         .get_or_insert_with(|| scratch.0.display().to_string());
     let Checked {
-        app,
-        program,
-        config,
-        warnings,
-    } = check_file(&args.file, &overrides).map_err(Failure::Manifest)?;
-    for warning in &warnings {
-        tracing::warn!(
-            file = warning.file,
-            line = warning.line,
-            path = warning.path,
-            "{}",
-            warning.message
-        );
-    }
+        app, program, config, ..
+    } = load(&args.file, &overrides)?;
     let name = app.metadata.name.unwrap_or_else(|| config.application_id.clone());
     let dead_letters = config.dead_letter_topic();
     let cluster = Cluster::new(ClusterOptions {

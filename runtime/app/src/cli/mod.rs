@@ -1,7 +1,10 @@
 //! The command line.
 
+mod config;
 mod describe;
 mod dev;
+mod load;
+mod properties;
 mod reset;
 mod run;
 #[cfg(test)]
@@ -59,25 +62,47 @@ enum Command {
     /// Unlike Java's tool it only shows what it would do unless --execute is given, and takes application id and input topics from the
     /// manifest.
     Reset(reset::ResetArgs),
+    /// Show each configuration property with its value and where it was set
+    Config(config::ConfigArgs),
 }
 
-/// What overrides the manifest.
+/// What overrides the manifest, the environment and `application.properties`.
 #[derive(Clone, Debug, Default, Args)]
 struct OverrideArgs {
     /// Keep state here (state.dir)
     #[arg(long, value_name = "DIR")]
     state_dir: Option<String>,
-    /// Set a configuration property over the manifest's; repeat it for more
+    #[command(flatten)]
+    properties: PropertyArgs,
+}
+
+/// Properties on the command line.
+#[derive(Clone, Debug, Default, Args)]
+struct PropertyArgs {
+    /// Set a configuration property over all other sources; repeat it for more. A property with a dot in its name may be given
+    /// as an option itself: --spring.profiles.active=prod
     #[arg(long = "config", value_name = "KEY=VALUE", value_parser = key_value)]
     config: Vec<(String, String)>,
+    /// What `properties::as_options` makes of `--any.property=value`
+    #[arg(long = properties::OPTION, value_name = "KEY=VALUE", value_parser = key_value, hide = true)]
+    property: Vec<(String, String)>,
 }
 
 impl OverrideArgs {
     fn overrides(&self) -> Overrides {
         Overrides {
-            bootstrap_servers: None,
             state_dir: self.state_dir.clone(),
+            ..self.properties.overrides()
+        }
+    }
+}
+
+impl PropertyArgs {
+    fn overrides(&self) -> Overrides {
+        Overrides {
             config: self.config.clone(),
+            properties: self.property.clone(),
+            ..Overrides::default()
         }
     }
 }
@@ -92,13 +117,13 @@ fn key_value(text: &str) -> Result<(String, String), String> {
 /// Runs the program; the exit code.
 #[must_use]
 pub fn main() -> i32 {
-    let cli = Cli::parse();
+    let cli = Cli::parse_from(properties::as_options(std::env::args_os()));
     let level = match (&cli.log.log_level, &cli.command) {
         (Some(level), _) => level.as_str(),
         (None, Command::Run(_)) => "info",
         // Bad records are counted and shown by the view.
         (None, Command::Dev(_)) => "error",
-        (None, Command::Validate(_) | Command::Describe(_) | Command::Reset(_)) => "warn",
+        (None, Command::Validate(_) | Command::Describe(_) | Command::Reset(_) | Command::Config(_)) => "warn",
     };
     let result = log::start(cli.log.log_format, level)
         .map_err(Failure::Usage)
@@ -108,6 +133,7 @@ pub fn main() -> i32 {
             Command::Validate(args) => validate::validate(&args),
             Command::Describe(args) => describe::describe(&args),
             Command::Reset(args) => reset::reset(&args),
+            Command::Config(args) => config::config(&args),
         });
     match result {
         Ok(()) => 0,

@@ -10,8 +10,9 @@ use millrace::reset::{Reset, ResetPlan};
 
 use self::report::Stage;
 use self::target::TargetArgs;
+use super::load::load;
 use super::{Failure, OverrideArgs, run};
-use crate::checked::{Checked, check_file};
+use crate::checked::Checked;
 use crate::volume;
 
 /// Arguments of `reset`.
@@ -57,9 +58,9 @@ enum Format {
 pub fn reset(args: &ResetArgs) -> Result<(), Failure> {
     let mut overrides = args.overrides.overrides();
     overrides.bootstrap_servers.clone_from(&args.bootstrap_servers);
-    let Checked { program, config, .. } = check_file(&args.file, &overrides).map_err(Failure::Manifest)?;
+    let Checked { program, config, .. } = load(&args.file, &overrides)?;
     let servers = config.bootstrap_servers.join(",");
-    let log = run::kafka(&servers, &config)?;
+    let log = run::kafka(&config)?;
     let target = args.target.target(chrono::Utc::now().timestamp_millis());
     let show = |plan: &ResetPlan, stage: Stage| match args.format {
         Format::Text => say(&report::text(plan, &servers, target, stage, report::is_coloured())),

@@ -6,10 +6,12 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use millrace::config::StreamsConfig;
 use millrace::kafka::log::SharedLog;
+use millrace::kafka::real::KafkaLog;
 use millrace::{Instance, InstanceOptions};
 
+use super::load::load;
 use super::{Failure, OverrideArgs};
-use crate::checked::{Checked, check_file};
+use crate::checked::Checked;
 use crate::{bind, signals, volume};
 
 /// Arguments of `run`.
@@ -38,20 +40,8 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     let mut overrides = args.overrides.overrides();
     overrides.bootstrap_servers.clone_from(&args.bootstrap_servers);
     let Checked {
-        app,
-        program,
-        config,
-        warnings,
-    } = check_file(&args.file, &overrides).map_err(Failure::Manifest)?;
-    for warning in &warnings {
-        tracing::warn!(
-            file = warning.file,
-            line = warning.line,
-            path = warning.path,
-            "{}",
-            warning.message
-        );
-    }
+        app, program, config, ..
+    } = load(&args.file, &overrides)?;
     let (id, servers, state_dir) = (
         config.application_id.clone(),
         config.bootstrap_servers.join(","),
@@ -75,11 +65,11 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         env!("CARGO_PKG_VERSION"),
         app.metadata.name.as_deref().unwrap_or(&id),
     );
-    let log = kafka(&servers, &config)?;
     let options = InstanceOptions {
         until_caught_up: args.until_caught_up,
         ..InstanceOptions::new(volume::open(&config)?)
     };
+    let log = kafka(&config)?;
     let instance = Instance::new(bind::application(program), config, log, options)?;
     let running = instance.spawn();
     tracing::info!(target: "millrace::event", event = "started", ms = started.elapsed().as_millis() as u64, "started {id} in {:.3} s", started.elapsed().as_secs_f64());
@@ -97,8 +87,9 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-pub(super) fn kafka(servers: &str, config: &StreamsConfig) -> Result<SharedLog, Failure> {
-    let log =
-        millrace::kafka::real::KafkaLog::new(servers, &config.security_config()).map_err(millrace::Error::from)?;
+/// The cluster. Every connection to it, our own wire client's and librdkafka's, gets the same Java-named client properties.
+pub(super) fn kafka(config: &StreamsConfig) -> Result<SharedLog, Failure> {
+    let servers = config.bootstrap_servers.join(",");
+    let log = KafkaLog::new(&servers, &config.connection_config()).map_err(millrace::Error::from)?;
     Ok(Arc::new(log))
 }

@@ -2,8 +2,8 @@
 
 use clap::{Args, ValueEnum};
 
-use super::Failure;
-use crate::checked::{Overrides, check_file};
+use super::{Failure, PropertyArgs};
+use crate::checked::check_file;
 use crate::manifest::Problem;
 
 /// Arguments of `validate`.
@@ -15,6 +15,8 @@ pub struct ValidateArgs {
     /// How problems are written to standard output
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    #[command(flatten)]
+    properties: PropertyArgs,
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
@@ -31,7 +33,7 @@ pub fn validate(args: &ValidateArgs) -> Result<(), Failure> {
     let mut problems: Vec<Problem> = Vec::new();
     let mut good = Vec::new();
     for file in &args.files {
-        match check_file(file, &Overrides::default()) {
+        match check_file(file, &args.properties.overrides()) {
             Ok(checked) => {
                 problems.extend(checked.warnings);
                 let part = |n: usize, one: &str, many: &str| format!("{n} {}", if n == 1 { one } else { many });
@@ -40,7 +42,7 @@ pub fn validate(args: &ValidateArgs) -> Result<(), Failure> {
                 let stores = part(plan.stores.len(), "store", "stores");
                 good.push(format!(
                     "{file}: {} is valid: {parts}, {stores}",
-                    checked.app.effective_application_id()
+                    checked.config.application_id
                 ));
             }
             Err(found) => problems.extend(found),

@@ -15,6 +15,7 @@ use serde_json::Value;
 
 pub use places::join;
 pub use report::{Problem, Source};
+pub use tree::Span;
 
 /// A decoded manifest and the file that it came from.
 #[derive(Debug)]
@@ -109,6 +110,19 @@ pub fn parse_document(file: &str, text: &str) -> Result<Document, Vec<Problem>> 
             ..source
         },
     })
+}
+
+/// All documents of a file that holds no resource; empty ones are left out.
+pub fn parse_documents(file: &str, text: &str) -> Result<Vec<Document>, Vec<Problem>> {
+    let (documents, source) = documents(file, text)?;
+    let with_places = |root: &tree::Node| Document {
+        value: root.to_json(),
+        source: Source {
+            places: places::Places::of(root),
+            ..source.clone()
+        },
+    };
+    Ok(documents.iter().map(with_places).collect())
 }
 
 fn documents(file: &str, text: &str) -> Result<(Vec<tree::Node>, Source), Vec<Problem>> {

@@ -80,6 +80,13 @@ impl Problem {
         self
     }
 
+    /// Without the line itself, which may hold a secret.
+    #[must_use]
+    pub fn unquoted(mut self) -> Self {
+        self.excerpt = None;
+        self
+    }
+
     /// Whether it keeps the manifest from running.
     #[must_use]
     pub fn is_error(&self) -> bool {
@@ -108,7 +115,9 @@ impl Problem {
 }
 
 impl Source {
-    pub(super) fn new(file: &str, text: &str) -> Self {
+    /// A file without places.
+    #[must_use]
+    pub fn new(file: &str, text: &str) -> Self {
         Self {
             file: file.to_owned(),
             lines: text.lines().map(str::to_owned).collect(),
@@ -117,7 +126,8 @@ impl Source {
     }
 
     /// A problem at a stretch of the source.
-    pub(super) fn at(&self, span: Span, code: &'static str, path: &str, message: impl Into<String>) -> Problem {
+    #[must_use]
+    pub fn at(&self, span: Span, code: &'static str, path: &str, message: impl Into<String>) -> Problem {
         let line = self.lines.get(span.line.saturating_sub(1)).cloned().unwrap_or_default();
         let length = line.trim_end().chars().count();
         let end = if span.end_line > span.line {
@@ -144,13 +154,20 @@ impl Source {
     /// A problem at a JSON path; `on_key` points at the key rather than the value.
     #[must_use]
     pub fn at_path(&self, path: &str, on_key: bool, code: &'static str, message: impl Into<String>) -> Problem {
-        let Some((place, is_exact)) = self.places.nearest(path) else {
-            return Problem {
+        match self.span_of(path, on_key) {
+            Some(span) => self.at(span, code, path, message),
+            None => Problem {
                 path: path.to_owned(),
                 ..Problem::nowhere(&self.file, code, message)
-            };
-        };
-        self.at(self.pointed(place, on_key || !is_exact), code, path, message)
+            },
+        }
+    }
+
+    /// Where a JSON path stands, or the nearest thing around it; `None` in a file without places.
+    #[must_use]
+    pub fn span_of(&self, path: &str, on_key: bool) -> Option<Span> {
+        let (place, is_exact) = self.places.nearest(path)?;
+        Some(self.pointed(place, on_key || !is_exact))
     }
 
     /// A diagnostic of the language.

@@ -21,6 +21,12 @@ impl Clients {
     pub const fn include(self, other: Self) -> bool {
         self.0 & other.0 != 0
     }
+
+    /// Whether these are all kinds of clients.
+    #[must_use]
+    pub const fn are_all(self) -> bool {
+        self.0 == 7
+    }
 }
 
 const C: Clients = Clients::CONSUMER;
@@ -103,7 +109,7 @@ pub static CLIENTS: &[(Clients, Property)] = &[
     (ALL, nothing("bootstrap.servers", List, SERVERS).with(Effect::Controlled(SERVERS))),
     (ALL, used("client.dns.lookup", Text, Some("use_all_dns_ips"), Medium, "How addresses of brokers are looked up.").one_of(&["use_all_dns_ips", "resolve_canonical_bootstrap_servers_only"])),
     (ALL, nothing("client.id", Text, CLIENT).with(Effect::Controlled(CLIENT))),
-    (ALL, unsupported("config.providers", List, Some(""), "`${…}` in values is not looked up")),
+    (ALL, unsupported("config.providers", List, Some(""), "`${name}` in values asks Spring Boot's sources")),
     (ALL, used("connections.max.idle.ms", Long, Some("540000"), Medium, "Idle connections are closed after so long.")),
     (ALL, nothing("enable.metrics.push", Bool, "metrics are pulled, not pushed")),
     (ALL, used("metadata.max.age.ms", Long, Some("300000"), Low, "Metadata is asked for anew after so long.").at_least(0)),

@@ -82,7 +82,7 @@ impl StreamsConfig {
 
     /// Where Kafka Streams prefers another default than the client has. Java's endless `delivery.timeout.ms` is left out: librdkafka
     /// bounds deliveries by the transaction, and refuses a longer time.
-    fn defaults(&self, kind: ClientKind) -> BTreeMap<&'static str, &str> {
+    pub(super) fn defaults(&self, kind: ClientKind) -> BTreeMap<&'static str, &str> {
         let common: &[(&str, &str)] = match kind {
             ClientKind::MainConsumer | ClientKind::RestoreConsumer => &[
                 ("allow.auto.create.topics", "false"),

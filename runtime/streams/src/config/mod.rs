@@ -25,10 +25,13 @@
 
 mod client_table;
 mod clients;
+mod effective;
+mod known;
 mod property;
 mod read;
 mod reference;
 mod scope;
+mod spring_table;
 mod streams_config;
 mod streams_table;
 mod value;
@@ -37,9 +40,12 @@ use std::fmt;
 
 pub use client_table::{CLIENTS, Clients, TOPIC};
 pub use clients::ClientKind;
+pub use effective::Effective;
+pub use known::{Known, known, names, suggestion};
 pub use property::{Check, Effect, Importance, Kind, Property};
 pub use reference::reference;
 pub use scope::Scope;
+pub use spring_table::{SPRING, SPRING_SHARED, SpringGroup, SpringKind, SpringMeaning, SpringName, environment_name};
 pub use streams_config::{AutoOffsetReset, Parsed, ProcessingGuarantee, StreamsConfig, TaskIdle, TimestampExtractor};
 pub use streams_table::STREAMS;
 use value::class_name;

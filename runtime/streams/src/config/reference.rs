@@ -4,26 +4,15 @@ use std::fmt::Write as _;
 
 use super::client_table::{CLIENTS, Clients, TOPIC};
 use super::property::{Check, Effect, Kind, Property};
+use super::spring_table::{SPRING, SPRING_SHARED, SpringKind, SpringMeaning, SpringName, environment_name};
 use super::streams_table::STREAMS;
 
-const INTRODUCTION: &str = "\
-# Configuration
-
-<!-- Written from the tables in runtime/streams/src/config by its test: `UPDATE_EXPECT=1 cargo test --release --workspace --lib config`. -->
-
-Properties carry Kafka Streams' names, in a manifest's `spec.config` (there also behind `spring.kafka.streams.properties.`) and on
-the command line (`--config`). The client prefixes `consumer.`, `main.consumer.`, `restore.consumer.`,
-`producer.`, `admin.` and `topic.` work as in Kafka Streams: the longer one wins, and a client property without prefix goes to every
-client that knows it. Properties that end in `.ms` also take `250ms`, `30s`, `5m`, `1h`, `7d`.
-
-All mistakes are reported together: an unknown name (with the name that was probably meant), a value out of range, a contradiction.
-What Kafka Streams knows and what has no effect here is named in a warning.
-";
+const GUIDE: &str = include_str!("guide.md");
 
 /// The whole reference as Markdown.
 #[must_use]
 pub fn reference() -> String {
-    let mut out = INTRODUCTION.to_owned();
+    let mut out = GUIDE.to_owned();
     out.push_str("\n## Of the application\n\n");
     table(&mut out, STREAMS.iter(), |_| None);
     out.push_str(
@@ -33,6 +22,7 @@ pub fn reference() -> String {
     out.push_str("\n## Of internal topics\n\nUnder `topic.`, the broker's own topic configs: ");
     let names: Vec<String> = TOPIC.iter().map(|name| format!("`{name}`")).collect();
     writeln!(out, "{}.", names.join(", ")).expect("writing to a string");
+    spring_names(&mut out);
     out.push_str("\n## Set by hand without effect\n\n| property | why |\n|---|---|\n");
     for property in all() {
         match property.effect {
@@ -51,11 +41,64 @@ pub fn reference() -> String {
             writeln!(out, "| `{}` | {default} | {why} |", property.name).expect("writing to a string");
         }
     }
+    every_spelling(&mut out);
     out
 }
 
+const SPRING_NAMES: &str = "
+## Spring Boot's own names
+
+Under `spring.kafka.`, `spring.kafka.streams.`, `spring.kafka.consumer.`, `spring.kafka.producer.` and `spring.kafka.admin.`, `properties.` is followed by Kafka's names as they are, and `ssl.` and
+`security.` are as in the first rows.
+
+| Spring Boot | environment variable | here |
+|---|---|---|
+";
+
+fn spring_names(out: &mut String) {
+    out.push_str(SPRING_NAMES);
+    for name in SPRING_SHARED {
+        spring_name(out, "spring.kafka.", "", name);
+    }
+    for group in SPRING.iter().rev() {
+        for name in group.names {
+            spring_name(out, group.prefix, group.scope.prefix(), name);
+        }
+    }
+}
+
+fn spring_name(out: &mut String, prefix: &str, scope: &str, name: &SpringName) {
+    let notation = match name.kind {
+        SpringKind::Size => ", a size",
+        SpringKind::List => ", a list",
+        SpringKind::Duration => ", a duration",
+        SpringKind::Plain | SpringKind::Word | SpringKind::File => "",
+    };
+    let is = match name.is {
+        SpringMeaning::Kafka(kafka) => format!("`{scope}{kafka}`{notation}"),
+        SpringMeaning::Nothing { why, .. } => format!("no effect: {why}"),
+        SpringMeaning::Refused {
+            default: Some(default),
+            why,
+        } => format!("only `{default}`: {why}"),
+        SpringMeaning::Refused { default: None, why } => format!("refused: {why}"),
+    };
+    let name = format!("{prefix}{}", name.name);
+    writeln!(out, "| `{name}` | `{}` | {is} |", environment_name(&name)).expect("writing to a string");
+}
+
+fn every_spelling(out: &mut String) {
+    out.push_str("\n## Every property in its three spellings\n\n| Kafka Streams | Spring Boot | environment variable |\n|---|---|---|\n");
+    let mut names: Vec<&str> = all().map(|property| property.name).collect();
+    names.sort_unstable();
+    for name in names {
+        let spring = format!("spring.kafka.streams.properties.{name}");
+        writeln!(out, "| `{name}` | `{spring}` | `{}` |", environment_name(&spring)).expect("writing to a string");
+    }
+}
+
 /// All rows, each name once; where the application and the clients share a name, the application's.
-fn all() -> impl Iterator<Item = &'static Property> {
+pub(super) fn all() -> impl Iterator<Item = &'static Property> {
     let own = |name: &str| STREAMS.iter().any(|property| property.name == name);
     STREAMS.iter().chain(
         CLIENTS

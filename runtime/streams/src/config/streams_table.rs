@@ -54,7 +54,7 @@ pub static STREAMS: &[Property] = &[
     used("millrace.state.memory.max.bytes", Long, Some("268435456"), Medium, "Memory that all RocksDB stores of the process share: block cache, write buffers and restores (not in Java).").at_least(8_388_608),
     nothing("built.in.metrics.version", Text, JVM_METRICS).one_of(&["latest"]),
     used("commit.interval.ms", Long, Some("30000"), Low, "How often progress is committed. Under `exactly_once_v2` the default is 100.").at_least(0),
-    unsupported("config.providers", List, Some(""), "`${…}` in values is not looked up: in Kubernetes take values from Secrets, elsewhere from the environment"),
+    unsupported("config.providers", List, Some(""), "`${name}` in values asks Spring Boot's sources; secrets in files are read by `spring.config.import=configtree:…`"),
     nothing("enable.metrics.push", Bool, "metrics are pulled, not pushed"),
     nothing("enable.transactional.statestores", Bool, "stores are always transactional"),
     used("statestore.uncommitted.max.bytes", Long, Some("67108864"), Low, "Bytes of uncommitted state that make a commit come early; -1: no bound.").at_least(-1),
