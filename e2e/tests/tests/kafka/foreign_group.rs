@@ -44,6 +44,16 @@ fn java(broker: &Broker, [input, output, id]: &[String; 3], protocol: &str) -> J
     app
 }
 
+fn free_once_it_has_left(broker: &Broker, [input, output, id]: &[String; 3], mut holder: JavaApp) {
+    holder.process.terminate();
+    // So a JVM ends after SIGTERM.
+    assert_eq!(holder.process.wait(SOON), Exit::Code(143));
+    Millrace::run(Manifest::totals(broker, id, input, output))
+        .until_caught_up()
+        .start()
+        .expect_exit(0, SOON);
+}
+
 #[test]
 fn a_live_java_application_of_the_classic_protocol() {
     let broker = Broker::shared();
@@ -59,15 +69,7 @@ fn a_live_java_application_of_the_classic_protocol() {
     refused(broker, &names, &words);
     assert_eq!(holder.process.try_exit(), None, "the holder took no notice");
 
-    // Once it has left, the group is free.
-    holder.process.terminate();
-    // So a JVM ends after SIGTERM.
-    assert_eq!(holder.process.wait(SOON), Exit::Code(143));
-    let [input, output, id] = &names;
-    Millrace::run(Manifest::totals(broker, id, input, output))
-        .until_caught_up()
-        .start()
-        .expect_exit(0, SOON);
+    free_once_it_has_left(broker, &names, holder);
 }
 
 #[test]
@@ -81,7 +83,7 @@ fn a_live_java_application_of_the_streams_protocol() {
         &["Kafka Streams", "group.protocol=streams", "StreamThread-1"],
     );
     assert_eq!(holder.process.try_exit(), None, "the holder took no notice");
-    holder.process.kill();
+    free_once_it_has_left(broker, &names, holder);
 }
 
 /// Kafka's own console consumer, on either protocol.
