@@ -25,7 +25,7 @@ const AHEAD: u64 = 40_000;
 #[test]
 #[ignore = "the part `memory` of make soak: ten minutes"]
 fn state_is_many_times_larger_than_memory() {
-    let limit = knob("MILLRACE_MEMORY_LIMIT", 192_u64) * MIB;
+    let limit = knob("MILLRACE_MEMORY_LIMIT", 256_u64) * MIB;
     let lasts = Duration::from_secs(knob("MILLRACE_MEMORY_SECONDS", 600));
     let factor = knob("MILLRACE_MEMORY_FACTOR", 20_u64);
     let seed = knob("MILLRACE_SEED", 20_u64);
@@ -84,7 +84,15 @@ fn state_is_many_times_larger_than_memory() {
             );
             std::thread::sleep(Duration::from_millis(50));
         }
-        most = most.max(group.resident());
+        let resident = group.resident();
+        most = most.max(resident);
+        if fed.is_multiple_of(100_000) {
+            println!(
+                "{fed} records, {} MiB resident, {} s",
+                resident / MIB,
+                begun.elapsed().as_secs()
+            );
+        }
     }
     let until = Instant::now() + Duration::from_secs(120);
     while processed(&reader, &input) < fed {
