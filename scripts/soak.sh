@@ -14,7 +14,7 @@ PARTS=(
   "kills|MILLRACE_KILLS|50|30|$TEST --test kafka -- --nocapture survive_kill::kills_are_not_seen"
   "kills-two-processes|MILLRACE_KILLS|50|30|$TEST --test kafka -- --nocapture kills::"
   "outages|MILLRACE_OUTAGES|5|30|$TEST --test kafka -- --nocapture outage::"
-  "simulator|MILLRACE_SIM_SEEDS|20000|90|$TEST --lib -- --nocapture --ignored sim::crashes_at_every_call"
+  "simulator|MILLRACE_SIM_SEEDS|200000|90|$TEST --lib -- --nocapture --ignored sim::crashes_at_every_call"
   "apps|MILLRACE_APPS|3000|120|$TEST --test generated -- --nocapture"
   "memory|MILLRACE_MEMORY_SECONDS|600|45|$TEST --test kafka -- --nocapture --ignored memory::"
 )
