@@ -1,7 +1,9 @@
 //! Every call that an instance makes on the log or on its state, and the faults that befall them.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::rc::Rc;
 
 use millrace_kafka::ErrorKind;
 use millrace_kafka::inproc::{Fault as LogFault, FaultPlan, Point};
@@ -48,6 +50,8 @@ pub(super) enum Effect {
     DiskFull,
     /// The state cannot be trusted.
     Damaged,
+    /// The process stands still for so many ticks (SIGSTOP) while the world goes on; then the call happens.
+    Pause(u32),
 }
 
 impl Effect {
@@ -160,6 +164,9 @@ impl Place {
     }
 }
 
+/// The process that writes the input: it is no part of the application.
+pub(super) const FEEDER: &str = "feeder";
+
 /// Calls that the engine does not make.
 const UNUSED: [Point; 2] = [Point::AdminDeleteTopics, Point::OffsetsDescribe];
 
@@ -169,6 +176,18 @@ pub(super) struct Struck {
     pub fault: Fault,
     pub place: Place,
     pub client: String,
+}
+
+/// Lets the world go on for so many ticks, without the process that is making a call.
+type GoOn = Rc<dyn Fn(u32)>;
+
+thread_local! {
+    static GO_ON: RefCell<Option<GoOn>> = const { RefCell::new(None) };
+}
+
+/// Says how the world of this thread goes on while a process stands still.
+pub(super) fn set_pause(go_on: Option<GoOn>) {
+    GO_ON.set(go_on);
 }
 
 /// Strikes one fault after the other, and counts calls.
@@ -222,8 +241,31 @@ impl Injector {
             .cloned()
     }
 
-    /// The fate of a call.
+    /// How often this process was struck so.
+    pub(super) fn count_of(&self, client: &str, effect: Effect) -> usize {
+        let state = self.state.lock();
+        let struck = state.struck.iter();
+        struck
+            .filter(|struck| struck.client == client && struck.fault.effect == effect)
+            .count()
+    }
+
+    /// The fate of a call. A pause has passed when this returns.
     pub(super) fn decide(&self, client: &str, place: Place) -> Option<Effect> {
+        match self.strike(client, place)? {
+            Effect::Pause(ticks) => {
+                let go_on = GO_ON.with_borrow(Clone::clone)?;
+                go_on(ticks);
+                None
+            }
+            effect => Some(effect),
+        }
+    }
+
+    fn strike(&self, client: &str, place: Place) -> Option<Effect> {
+        if client == FEEDER {
+            return None;
+        }
         let mut state = self.state.lock();
         *state.calls.entry(place).or_default() += 1;
         let fault = *state.faults.get(state.struck.len()).filter(|_| !state.is_over)?;
@@ -249,7 +291,7 @@ impl Injector {
 impl FaultPlan for Injector {
     fn at(&self, client: &str, point: Point) -> LogFault {
         match self.decide(client, Place::Log(point)) {
-            None | Some(Effect::DiskError | Effect::DiskFull | Effect::Damaged) => LogFault::None,
+            None | Some(Effect::DiskError | Effect::DiskFull | Effect::Damaged | Effect::Pause(_)) => LogFault::None,
             Some(Effect::CrashBefore) => LogFault::CrashBefore,
             Some(Effect::CrashAfter) => LogFault::CrashAfter,
             Some(Effect::Refused(kind)) => LogFault::LoseRequest(kind),

@@ -48,6 +48,8 @@ pub(super) fn draft(seed: u64) -> Draft {
     };
     let history = History {
         seed,
+        // At least once, aborted records are read, too.
+        feeds_transactions: is_exactly_once && rng.random_bool(0.25),
         records: records(&mut rng, &app, is_exactly_once),
         app,
         is_exactly_once,
@@ -107,6 +109,7 @@ fn properties(rng: &mut SmallRng, target: Place) -> Vec<(&'static str, &'static 
         ("repartition.purge.interval.ms", purge),
         ("millrace.state.flush.max.lag.ms", pick(rng, &["0", "100", "60000"])),
         ("max.poll.records", pick(rng, &["1", "4", "1000"])),
+        ("buffered.records.per.partition", pick(rng, &["1", "1000"])),
         ("statestore.uncommitted.max.bytes", pick(rng, &["-1", "-1", "200"])),
     ]
 }
@@ -156,6 +159,7 @@ fn records(rng: &mut SmallRng, app: &App, is_exactly_once: bool) -> Vec<Input> {
                 } else {
                     time
                 },
+                is_aborted: rng.random_bool(0.15),
             }
         })
         .collect()
@@ -206,7 +210,8 @@ impl Draft {
         let errors = self.target.errors();
         let effect = match self.rng.random_range(0..10) {
             0..4 => Effect::CrashBefore,
-            4..8 => Effect::CrashAfter,
+            4..7 => Effect::CrashAfter,
+            7 if self.history.is_exactly_once => Effect::Pause(self.rng.random_range(10..250)),
             _ => *errors.choose(&mut self.rng).unwrap_or(&Effect::CrashAfter),
         };
         faults.push(Fault {
@@ -216,7 +221,13 @@ impl Draft {
         });
         // Soon after: while the successor starts and restores.
         while faults.len() < 4 && self.rng.random_bool(0.5) {
-            faults.push(self.crash(200));
+            let mut fault = self.crash(200);
+            if self.rng.random_bool(0.3) {
+                fault = self.error();
+            } else if self.history.is_exactly_once && self.rng.random_bool(0.3) {
+                fault.effect = Effect::Pause(self.rng.random_range(10..250));
+            }
+            faults.push(fault);
         }
         self.history.faults = faults;
         self.history
@@ -277,6 +288,16 @@ impl Draft {
             } else {
                 Effect::CrashAfter
             },
+            back: self.back(),
+        }
+    }
+
+    fn error(&mut self) -> Fault {
+        let places = Place::all().into_iter().filter(|place| !place.errors().is_empty());
+        let place = pick(&mut self.rng, &places.collect::<Vec<_>>());
+        Fault {
+            at: At::Nth(place, self.rng.random_range(1..=4)),
+            effect: pick(&mut self.rng, &place.errors()),
             back: self.back(),
         }
     }

@@ -33,6 +33,8 @@ pub(super) struct History {
     pub splits_reads: bool,
     /// Rows after which a crash may tear an apply.
     pub chunk_rows: usize,
+    /// Whether the input is written in transactions, one a record; some are aborted.
+    pub feeds_transactions: bool,
     pub records: Vec<Input>,
     pub events: Vec<(u32, Event)>,
     pub faults: Vec<Fault>,
@@ -49,6 +51,8 @@ pub(super) struct Input {
     pub value: Option<String>,
     /// Milliseconds after [`T0`].
     pub time: i64,
+    /// Where input is written in transactions: this one is aborted.
+    pub is_aborted: bool,
 }
 
 /// What happens by the clock.
@@ -139,9 +143,14 @@ impl fmt::Display for History {
         for record in &self.records {
             let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "null".to_owned());
             let (key, value) = (text(&record.key), text(&record.value));
+            let end = match (self.feeds_transactions, record.is_aborted) {
+                (false, _) => "",
+                (true, false) => ", committed",
+                (true, true) => ", aborted",
+            };
             writeln!(
                 f,
-                "    tick {:3}  {}-{}  {key} = {value} @{}",
+                "    tick {:3}  {}-{}  {key} = {value} @{}{end}",
                 record.tick, record.topic, record.partition, record.time
             )?;
         }

@@ -25,6 +25,7 @@ fn history(branches: &[Branch]) -> History {
         markers: MarkerPolicy::Immediate,
         splits_reads: false,
         chunk_rows: usize::MAX,
+        feeds_transactions: false,
         records: Vec::new(),
         events: Vec::new(),
         faults: Vec::new(),
@@ -39,6 +40,7 @@ fn record(tick: u32, key: &str, value: &str) -> Input {
         key: Some(key.to_owned()),
         value: Some(value.to_owned()),
         time: i64::from(tick),
+        is_aborted: false,
     }
 }
 

@@ -30,6 +30,7 @@ pub(super) struct Hit {
     pub crashes_before: u64,
     pub crashes_after: u64,
     pub errors: u64,
+    pub pauses: u64,
 }
 
 /// What a search found.
@@ -139,6 +140,7 @@ impl Hits {
             match struck.fault.effect {
                 Effect::CrashBefore => hit.crashes_before += 1,
                 Effect::CrashAfter => hit.crashes_after += 1,
+                Effect::Pause(_) => hit.pauses += 1,
                 _ => hit.errors += 1,
             }
         }
@@ -169,7 +171,7 @@ impl Hits {
             return;
         };
         let struck = self.of.iter().map(|(place, hit)| {
-            let counts = [hit.crashes_before, hit.crashes_after, hit.errors];
+            let counts = [hit.crashes_before, hit.crashes_after, hit.errors, hit.pauses];
             (place.to_string(), serde_json::json!(counts))
         });
         let struck: serde_json::Map<String, serde_json::Value> = struck.collect();
@@ -182,18 +184,19 @@ impl Hits {
     /// A line a call.
     pub(super) fn table(&self) -> String {
         let mut text = format!(
-            "{:<22} {:>9} {:>13} {:>12} {:>7}\n",
-            "call", "made", "crash before", "crash after", "error"
+            "{:<22} {:>9} {:>13} {:>12} {:>7} {:>7}\n",
+            "call", "made", "crash before", "crash after", "error", "pause"
         );
         for (place, hit) in &self.of {
             let _ = writeln!(
                 text,
-                "{:<22} {:>9} {:>13} {:>12} {:>7}",
+                "{:<22} {:>9} {:>13} {:>12} {:>7} {:>7}",
                 place.to_string(),
                 hit.calls,
                 hit.crashes_before,
                 hit.crashes_after,
-                hit.errors
+                hit.errors,
+                hit.pauses
             );
         }
         text

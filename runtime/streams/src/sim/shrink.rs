@@ -92,6 +92,9 @@ impl Shrinker {
         if self.history.is_static {
             is_plainer |= self.attempt(|history| history.is_static = false);
         }
+        if self.history.feeds_transactions && self.history.records.iter().all(|record| !record.is_aborted) {
+            is_plainer |= self.attempt(|history| history.feeds_transactions = false);
+        }
         if self.history.splits_reads {
             is_plainer |= self.attempt(|history| history.splits_reads = false);
         }

@@ -29,7 +29,7 @@ impl Process {
             return Err(fail("the process is dead"));
         }
         match self.injector.decide(self.client.name(), Place::Store(call)) {
-            None | Some(Effect::Refused(_) | Effect::AnswerLost(_)) => act(),
+            None | Some(Effect::Refused(_) | Effect::AnswerLost(_) | Effect::Pause(_)) => act(),
             Some(Effect::CrashBefore) => {
                 self.client.crash();
                 Err(fail("the process is dead"))

@@ -5,12 +5,12 @@ use millrace_kafka::log::Isolation;
 use super::{APPLICATION_ID, State, World};
 use crate::sim::history::TICK;
 
-impl World<'_> {
+impl World {
     /// Whether all runs, all is processed and committed, and nothing is open.
     pub(super) fn is_done(&self) -> bool {
         let all_run = self.slots.iter().all(|slot| match &slot.state {
             State::Absent => true,
-            State::Down { .. } => false,
+            State::Down { .. } | State::Busy => false,
             State::Up(up) => up.bounce.is_none(),
         });
         all_run
@@ -74,6 +74,7 @@ impl World<'_> {
             .iter()
             .map(|slot| match &slot.state {
                 State::Absent => "absent".to_owned(),
+                State::Busy => "busy".to_owned(),
                 State::Down { until } => format!("down until tick {until}"),
                 State::Up(up) => {
                     let metrics = up.instance.metrics();

@@ -5,57 +5,112 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use millrace_kafka::clock::SharedClock;
-use rand::RngExt as _;
+use millrace_kafka::inproc::Client;
+use rand::rngs::SmallRng;
+use rand::{RngExt as _, SeedableRng as _};
 use uuid::Uuid;
 
-use super::{APPLICATION_ID, State, Up, World, new_disk};
+use super::{APPLICATION_ID, Shared, State, Up, World, new_disk};
 use crate::config::StreamsConfig;
 use crate::sim::faults::Effect;
 use crate::sim::history::{History, Part};
 use crate::sim::volume::{Process, SimVolume};
-use crate::{Code, Error, Instance, InstanceOptions};
+use crate::{Application, Code, Error, Instance, InstanceOptions};
 
 /// A process that ended with an error is started again after so many ticks.
 const RESTART_TICKS: u32 = 20;
 /// Longer than `delete.retention.ms`.
 const LONG: Duration = Duration::from_secs(2 * 86_400);
 
-impl World<'_> {
-    pub(super) fn step(&mut self, index: usize) -> Result<(), String> {
-        let tick = self.tick;
-        let up = match &mut self.slots[index].state {
-            State::Absent => return Ok(()),
-            State::Down { until } if *until > tick => return Ok(()),
-            State::Down { .. } => return self.start(index),
-            State::Up(up) => up,
-        };
-        let rng = &mut self.rng;
-        let stalled = (up.stalled_until > tick).then_some(up.stalled);
-        let stepped = up.instance.step_some(&mut |worker| match stalled {
-            Some(Part::All) => false,
-            Some(Part::Workers) if worker.is_some() => false,
-            Some(Part::Driver) if worker.is_none() => false,
-            _ => rng.random_bool(0.85),
-        });
-        if up.client.is_crashed() {
-            return self.crashed(index);
+/// Moves one process, if it is up, or starts it.
+pub(super) fn step(world: &Shared, index: usize) -> Result<(), String> {
+    let state = world.borrow_mut().take_state(index);
+    let mut up = match state {
+        Some(State::Up(up)) => up,
+        Some(_) => return start(world, index),
+        None => return Ok(()),
+    };
+    let (stalled, mut rng) = {
+        let mut world = world.borrow_mut();
+        let stalled = (up.stalled_until > world.tick).then_some(up.stalled);
+        (stalled, SmallRng::seed_from_u64(world.rng.random()))
+    };
+    let stepped = up.instance.step_some(&mut |worker| match stalled {
+        Some(Part::All) => false,
+        Some(Part::Workers) if worker.is_some() => false,
+        Some(Part::Driver) if worker.is_none() => false,
+        _ => rng.random_bool(0.85),
+    });
+    let mut world = world.borrow_mut();
+    if up.client.is_crashed() {
+        // Its drop puts the volume back as a crash leaves it.
+        drop(up);
+        return world.crashed(index);
+    }
+    match stepped {
+        Err(error) => {
+            drop(up);
+            world.ended(index, &error)
         }
-        match stepped {
-            Err(error) => self.ended(index, &error),
-            Ok(_) if up.instance.is_stopped() => match up.bounce {
-                Some(down) => {
-                    self.slots[index].state = State::Down { until: tick + down };
-                    self.note(format!("instance {index} has stopped"));
-                    Ok(())
-                }
-                None => Err(format!("instance {index} stopped, and nobody asked it to")),
-            },
-            Ok(_) => Ok(()),
+        Ok(_) if up.instance.is_stopped() => {
+            let down = up
+                .bounce
+                .ok_or_else(|| format!("instance {index} stopped, and nobody asked it to"))?;
+            drop(up);
+            let until = world.tick + down;
+            world.slots[index].state = State::Down { until };
+            world.note(format!("instance {index} has stopped"));
+            Ok(())
+        }
+        Ok(_) => {
+            world.slots[index].state = State::Up(up);
+            Ok(())
+        }
+    }
+}
+
+fn start(world: &Shared, index: usize) -> Result<(), String> {
+    let (name, client, application, config, options) = world.borrow_mut().parts_of(index);
+    let made = Instance::new(application, config, client.shared_log(), options);
+    let mut world = world.borrow_mut();
+    match made {
+        Ok(instance) => {
+            world.slots[index].state = State::Up(Box::new(Up {
+                instance,
+                client,
+                bounce: None,
+                stalled_until: 0,
+                stalled: Part::All,
+            }));
+            world.note(format!("process {name} starts"));
+            Ok(())
+        }
+        Err(_) if client.is_crashed() => world.crashed(index),
+        // A process that cannot start says so and ends.
+        Err(error) if world.injector.last_of(&name).is_some() => {
+            let until = world.tick + RESTART_TICKS;
+            world.slots[index].state = State::Down { until };
+            world.note(format!("process {name} does not start: {error}"));
+            Ok(())
+        }
+        Err(error) => Err(format!("process {name} cannot start: {error}")),
+    }
+}
+
+impl World {
+    /// The state of a place whose process is to move; none if there is nothing to do.
+    fn take_state(&mut self, index: usize) -> Option<State> {
+        let tick = self.tick;
+        let state = &mut self.slots[index].state;
+        match state {
+            State::Absent | State::Busy => None,
+            State::Down { until } if *until > tick => None,
+            State::Down { .. } | State::Up(_) => Some(std::mem::replace(state, State::Busy)),
         }
     }
 
-    fn start(&mut self, index: usize) -> Result<(), String> {
-        let history = self.history;
+    /// What the next process of a place is made of.
+    fn parts_of(&mut self, index: usize) -> (String, Client, Application, StreamsConfig, InstanceOptions) {
         let slot = &mut self.slots[index];
         slot.starts += 1;
         let name = format!("i{index}.{}", slot.starts);
@@ -73,35 +128,8 @@ impl World<'_> {
                 process,
             }))
         };
-        let made = Instance::new(
-            self.application.clone(),
-            config(history, index),
-            client.shared_log(),
-            options,
-        );
-        match made {
-            Ok(instance) => {
-                slot.state = State::Up(Box::new(Up {
-                    instance,
-                    client,
-                    bounce: None,
-                    stalled_until: 0,
-                    stalled: Part::All,
-                }));
-                self.note(format!("process {name} starts"));
-                Ok(())
-            }
-            Err(_) if client.is_crashed() => self.crashed(index),
-            // A process that cannot start says so and ends.
-            Err(error) if self.injector.last_of(&name).is_some() => {
-                self.slots[index].state = State::Down {
-                    until: self.tick + RESTART_TICKS,
-                };
-                self.note(format!("process {name} does not start: {error}"));
-                Ok(())
-            }
-            Err(error) => Err(format!("process {name} cannot start: {error}")),
-        }
+        let config = config(&self.history, index);
+        (name, client, self.application.clone(), config, options)
     }
 
     /// The process is dead: what it had in memory is gone.
@@ -123,23 +151,26 @@ impl World<'_> {
             self.compact(true);
         }
         let slot = &mut self.slots[index];
-        // Its drop comes first: it puts the volume back as a crash leaves it.
         slot.state = State::Down {
             until: self.tick + back.down,
         };
         if back.loses_volume {
             slot.disks += 1;
-            slot.disk = new_disk(self.history, index, slot.disks);
+            slot.disk = new_disk(&self.history, index, slot.disks);
         }
         Ok(())
     }
 
-    /// The process ended with an error: it may do so only if the disk failed.
+    /// The process ended with an error: it may do so only if the disk failed, or damages the state again and again.
     fn ended(&mut self, index: usize, error: &Error) -> Result<(), String> {
         let client = format!("i{index}.{}", self.slots[index].starts);
-        let struck = self.injector.last_of(&client);
-        let is_due = struck.is_some_and(|struck| struck.fault.effect == Effect::DiskError);
-        if !(is_due && error.code() == Code::S003) {
+        let struck = |effect| self.injector.count_of(&client, effect);
+        let is_due = match error.code() {
+            Code::S003 => struck(Effect::DiskError) > 0,
+            Code::S002 => struck(Effect::Damaged) > 2,
+            _ => false,
+        };
+        if !is_due {
             return Err(format!("process {client} ended: {error}"));
         }
         self.note(format!("process {client} ends: {error}"));
