@@ -1,11 +1,13 @@
 //! A broker that lets nobody in without a name: TLS, SASL and access-control lists. The plain listener is the tests' own back door.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::LazyLock;
 use std::time::Duration;
 
 use crate::broker::Additions;
 use crate::pki::{Authority, Issued};
+use crate::process::{Exit, Process};
 use crate::tokens::{TokenServer, jwks_in};
 use crate::{Broker, janitor};
 
@@ -147,6 +149,24 @@ listener.name.{listener}.scram-sha-512.sasl.jaas.config={scram}
     /// The file with the broker's authority.
     pub fn trusted(&self) -> PathBuf {
         self.dir.path().join("ca.pem")
+    }
+
+    /// The same in PKCS#12, as Java's own tool writes it.
+    ///
+    /// # Panics
+    /// If there is no `keytool`, or it fails.
+    pub fn java_trust_store(&self, password: &str) -> PathBuf {
+        let path = self.dir.path().join("trust.p12");
+        let mut keytool = Command::new("keytool");
+        keytool
+            .args(["-importcert", "-noprompt", "-alias", "ca", "-storetype", "PKCS12"])
+            .args(["-storepass", password, "-file"])
+            .arg(self.trusted())
+            .arg("-keystore")
+            .arg(&path);
+        let exit = Process::start("keytool", &mut keytool).wait(Duration::from_secs(30));
+        assert_eq!(exit, Exit::Code(0), "keytool");
+        path
     }
 
     /// A client's certificate, which is its name.

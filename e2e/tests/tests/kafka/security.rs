@@ -12,7 +12,7 @@ use millrace_e2e::manifest::Manifest;
 use millrace_e2e::pki::Authority;
 use millrace_e2e::read::{Isolation, read_all};
 use millrace_e2e::tokens::TokenServer;
-use millrace_e2e::{Exit, Listener, Millrace, Secured, feed, unique, wait_until};
+use millrace_e2e::{Exit, Listener, Millrace, MillraceBuilder, Secured, feed, unique, wait_until};
 
 use crate::left::topic;
 
@@ -26,6 +26,10 @@ struct App {
     input: String,
     output: String,
     manifest: Manifest,
+    /// The time of all records, so that they share a window.
+    at: i64,
+    /// Properties that no manifest may hold.
+    secrets: Vec<String>,
 }
 
 impl App {
@@ -46,6 +50,8 @@ impl App {
             input,
             output,
             manifest,
+            at: now(),
+            secrets: Vec::new(),
         };
         match listener {
             Listener::MutualTls | Listener::Expired => app.with("security.protocol", "SSL").trusting(),
@@ -56,6 +62,12 @@ impl App {
 
     fn with(mut self, property: &str, value: impl ToString) -> App {
         self.manifest = self.manifest.config(property, value);
+        self
+    }
+
+    /// A secret, on the command line.
+    fn with_secret(mut self, property: &str, value: &str) -> App {
+        self.secrets.push(format!("{property}={value}"));
         self
     }
 
@@ -118,19 +130,25 @@ impl App {
 
     /// Writes amounts 1 to `count` for one user.
     fn feed(&self, user: &str, count: i64) {
-        let at = now();
         let inputs: Vec<Input> = (1..=count)
-            .map(|amount| Input::text(user, &format!("{{\"amount\": {amount}}}"), at, 1))
+            .map(|amount| Input::text(user, &format!("{{\"amount\": {amount}}}"), self.at, 1))
             .collect();
         feed::feed(&Secured::shared().broker, &[&self.input], &inputs);
     }
 
+    fn run(&self) -> MillraceBuilder {
+        let run = Millrace::run(self.manifest.clone());
+        self.secrets
+            .iter()
+            .fold(run, |run, secret| run.arg("--config").arg(secret))
+    }
+
     fn start(&self) -> Millrace {
-        Millrace::run(self.manifest.clone()).start()
+        self.run().start()
     }
 
     fn start_until_caught_up(&self) -> Millrace {
-        Millrace::run(self.manifest.clone()).until_caught_up().start()
+        self.run().until_caught_up().start()
     }
 
     /// The last count of each user.
@@ -166,10 +184,20 @@ fn the_application_runs_by_every_way_in() {
     let scram = "org.apache.kafka.common.security.scram.ScramLoginModule required";
     let apps = [
         mutual,
-        App::new("plain", Listener::SaslTls).allowed("User:plain0").jaas(
-            "PLAIN",
-            &format!("{plain} username=\"plain0\" password=\"plain0-secret\";"),
-        ),
+        // With a trust store that Java's own tool made.
+        App::new("plain", Listener::SaslTls)
+            .allowed("User:plain0")
+            .with("ssl.truststore.type", "PKCS12")
+            .with(
+                "ssl.truststore.location",
+                secured.java_trust_store("a-store-secret").display(),
+            )
+            .with_secret("ssl.truststore.password", "a-store-secret")
+            .with("sasl.mechanism", "PLAIN")
+            .with_secret(
+                "sasl.jaas.config",
+                &format!("{plain} username=\"plain0\" password=\"plain0-secret\";"),
+            ),
         App::new("scram256", Listener::SaslTls).allowed("User:scram256").jaas(
             "SCRAM-SHA-256",
             &format!("{scram} username=scram256 password=\"scram256-secret\";"),
@@ -214,6 +242,12 @@ fn every_right_of_the_minimal_list_is_needed() {
             app
         })
         .collect();
+    // Without transactions nothing is needed on transactional ids.
+    let plain = App::new("rights", Listener::SaslPlaintext)
+        .user("PLAIN", "plain10", "plain10-secret")
+        .with("processing.guarantee", "at_least_once");
+    access::allow(&secured.broker, "User:plain10", &plain.minimal()[..rights - 1]);
+    let mut plain = plain.start_until_caught_up();
     let mut running: Vec<Millrace> = apps.iter().map(App::start_until_caught_up).collect();
     let whole = running.pop().expect("there is one");
     for (index, (app, mut process)) in apps.iter().zip(running).enumerate() {
@@ -232,6 +266,7 @@ fn every_right_of_the_minimal_list_is_needed() {
     }
     let mut whole = whole;
     whole.expect_exit(0, SOON);
+    plain.expect_exit(0, SOON);
 }
 
 #[test]
