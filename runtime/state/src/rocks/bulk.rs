@@ -1,17 +1,15 @@
 //! Rows of a restore from nothing, collected until they are written as one sorted file.
 //!
-//! Rows lie one after another in an arena; a table finds the last one of each key. Memory is bounded by the arena, the table and
-//! the list being proportional to it.
+//! Rows lie one after another in an arena, in the order in which they came; of each key the last one counts, which is found out when
+//! they are sorted: that costs less than to look each one up as it comes, for all memory is gone through in order. Memory is bounded
+//! by the arena, the lists being proportional to it.
 
-use std::hash::{BuildHasher, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use hashbrown::HashTable;
 use parking_lot::Mutex;
 use rocksdb::{Cache, Options, SstFileWriter};
-use rustc_hash::{FxBuildHasher, FxHasher};
 
 use crate::Position;
 use crate::row::META_ROW;
@@ -20,10 +18,9 @@ use crate::row::META_ROW;
 pub(super) struct Bulk {
     arena: Vec<u8>,
     limit: usize,
-    /// Of each key the entry that counts.
-    latest: HashTable<Entry>,
-    /// Bytes in the arena that an overwrite has made useless.
-    stale: usize,
+    /// Sorted up to `settled`, with one entry a key; behind that as they came.
+    entries: Vec<Entry>,
+    settled: usize,
     /// Runs that lie in the store already: with any, tombstones must be kept.
     pub runs: usize,
     _share: Share,
@@ -102,8 +99,6 @@ impl Drop for Share {
 
 #[derive(Clone, Copy)]
 struct Entry {
-    /// First bytes of the key, big-endian: most comparisons end here.
-    prefix: u64,
     at: u32,
     key_len: u32,
     /// `TOMBSTONE` for a deletion.
@@ -138,8 +133,8 @@ impl Bulk {
         Self {
             arena: Vec::new(),
             limit: budget.share(),
-            latest: HashTable::new(),
-            stale: 0,
+            entries: Vec::new(),
+            settled: 0,
             runs: 0,
             _share: share,
             position: None,
@@ -155,45 +150,61 @@ impl Bulk {
     /// Takes a row; false if there is no room and the run must be written first. An empty buffer takes any row.
     pub fn push(&mut self, row: &[u8], value: Option<&[u8]>) -> bool {
         let needed = row.len() + value.map_or(0, <[u8]>::len);
-        if self.arena.len() + needed > self.limit {
-            if self.stale > self.limit / 2 {
-                self.compact();
-            } else if !self.latest.is_empty() {
+        if self.arena.len() + needed > self.limit && !self.entries.is_empty() {
+            self.settle();
+            let live: usize = self.entries.iter().map(Entry::bytes).sum();
+            if live > self.limit / 2 {
                 return false;
             }
+            self.compact(live);
         }
-        let entry = Entry {
-            prefix: prefix(row),
-            at: u32::try_from(self.arena.len()).expect("the arena is smaller than 4 GiB"),
-            key_len: u32::try_from(row.len()).expect("a record is smaller than 4 GiB"),
-            value_len: value.map_or(TOMBSTONE, |value| {
-                u32::try_from(value.len()).expect("smaller than 4 GiB")
-            }),
-        };
-        let arena = &self.arena;
-        let found = self.latest.find_mut(hash(row), |known| {
-            known.prefix == entry.prefix && known.key(arena) == row
+        let at = u32::try_from(self.arena.len()).expect("the arena is smaller than 4 GiB");
+        let length = |bytes: &[u8]| u32::try_from(bytes.len()).expect("a record is smaller than 4 GiB");
+        self.entries.push(Entry {
+            at,
+            key_len: length(row),
+            value_len: value.map_or(TOMBSTONE, length),
         });
-        let is_new = found.is_none();
-        if let Some(known) = found {
-            self.stale += known.bytes();
-            *known = entry;
-        }
         self.arena.extend_from_slice(row);
         self.arena.extend_from_slice(value.unwrap_or_default());
-        if is_new {
-            let arena = &self.arena;
-            self.latest
-                .insert_unique(hash(row), entry, |known| hash(known.key(arena)));
-        }
         true
+    }
+
+    /// Sorts the entries and leaves the last one of each key.
+    fn settle(&mut self) {
+        let Some(first) = self.entries.first().filter(|_| self.settled < self.entries.len()) else {
+            return;
+        };
+        let arena = &self.arena;
+        let first = first.key(arena);
+        // What all keys begin with (a tag, a segment, a word of the user's) decides nothing.
+        let common = (self.entries.iter()).fold(first.len(), |known, entry| shared(&first[..known], entry.key(arena)));
+        let mut sorted: Vec<(u128, Entry)> = (self.entries.iter())
+            .map(|entry| (prefix(&entry.key(arena)[common..]), *entry))
+            .collect();
+        sorted.sort_unstable_by(|(a_prefix, a), (b_prefix, b)| {
+            (a_prefix.cmp(b_prefix))
+                .then_with(|| a.key(arena).cmp(b.key(arena)))
+                .then_with(|| a.at.cmp(&b.at))
+        });
+        // The later of two lies further back in the arena.
+        sorted.dedup_by(|(later_prefix, later), (prefix, kept)| {
+            let is_same = later_prefix == prefix && later.key(arena) == kept.key(arena);
+            if is_same {
+                *kept = *later;
+            }
+            is_same
+        });
+        self.entries.clear();
+        self.entries.extend(sorted.into_iter().map(|(_, entry)| entry));
+        self.settled = self.entries.len();
     }
 
     /// Writes everything sorted into files of about `file_bytes` named after `stem`, and adds their names to `paths`, of a failed one
     /// as well. `meta` has a file of its own, so that the others hold nothing but data and can be dropped when all of it has
     /// expired. The rows stay here until [`taken`](Self::taken) is told that the store has them.
     pub fn write_run(
-        &self,
+        &mut self,
         settings: &Options,
         stem: &Path,
         file_bytes: u64,
@@ -201,9 +212,8 @@ impl Bulk {
         first_live: Option<i64>,
         paths: &mut Vec<PathBuf>,
     ) -> Result<(), rocksdb::Error> {
-        let mut entries: Vec<Entry> = self.latest.iter().copied().collect();
+        self.settle();
         let arena = &self.arena;
-        entries.sort_unstable_by(|a, b| a.prefix.cmp(&b.prefix).then_with(|| a.key(arena).cmp(b.key(arena))));
         let mut files = RunFiles {
             settings,
             stem,
@@ -212,7 +222,7 @@ impl Bulk {
         };
         files.writer()?.put(META_ROW, meta)?;
         files.finish()?;
-        for entry in &entries {
+        for entry in &self.entries {
             let row = entry.key(arena);
             if super::task::is_expired(row, first_live) {
                 continue;
@@ -233,20 +243,19 @@ impl Bulk {
     pub fn taken(&mut self) {
         self.runs += 1;
         self.arena.clear();
-        self.latest.clear();
-        self.stale = 0;
+        self.entries.clear();
+        self.settled = 0;
     }
 
-    /// Moves the rows that count together.
-    fn compact(&mut self) {
-        let mut arena = Vec::with_capacity(self.arena.len() - self.stale);
-        for entry in self.latest.iter_mut() {
+    /// Moves the rows that count together: `live` bytes. All entries are settled.
+    fn compact(&mut self, live: usize) {
+        let mut arena = Vec::with_capacity(live);
+        for entry in &mut self.entries {
             let at = u32::try_from(arena.len()).expect("smaller than it was");
             arena.extend_from_slice(&self.arena[entry.at as usize..][..entry.bytes()]);
             entry.at = at;
         }
         self.arena = arena;
-        self.stale = 0;
     }
 }
 
@@ -276,17 +285,18 @@ impl<'a> RunFiles<'a> {
     }
 }
 
-fn hash(key: &[u8]) -> u64 {
-    let mut hasher: FxHasher = FxBuildHasher.build_hasher();
-    hasher.write(key);
-    hasher.finish()
+/// How many bytes both begin with; `known` is the shorter one mostly.
+fn shared(known: &[u8], key: &[u8]) -> usize {
+    if key.starts_with(known) {
+        return known.len();
+    }
+    known.iter().zip(key).take_while(|(a, b)| a == b).count()
 }
 
-/// Bytes 1 to 8 of a row: the tag is the same in all.
-fn prefix(row: &[u8]) -> u64 {
-    let mut bytes = [0; 8];
-    let rest = row.get(1..).unwrap_or_default();
-    let len = rest.len().min(8);
-    bytes[..len].copy_from_slice(&rest[..len]);
-    u64::from_be_bytes(bytes)
+/// The first 16 bytes, big-endian, zeros behind a shorter key: what is smaller here is smaller there, and most comparisons end here.
+fn prefix(key: &[u8]) -> u128 {
+    let mut bytes = [0; 16];
+    let len = key.len().min(16);
+    bytes[..len].copy_from_slice(&key[..len]);
+    u128::from_be_bytes(bytes)
 }
