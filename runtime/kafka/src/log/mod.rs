@@ -33,6 +33,10 @@ pub trait Log: Send + Sync {
     fn admin(&self) -> Result<Box<dyn Admin>>;
     /// A reader that is told what to read; it is in no group.
     fn consumer(&self, spec: &ConsumerSpec) -> Result<Box<dyn Consumer>>;
+    /// A reader of changelogs that stores are restored from: it reads further ahead, and records may come without their headers.
+    fn restore_consumer(&self, spec: &ConsumerSpec) -> Result<Box<dyn Consumer>> {
+        self.consumer(spec)
+    }
     /// A writer, transactional if the spec says so.
     fn producer(&self, spec: &ProducerSpec) -> Result<Box<dyn Producer>>;
     /// The requests of a group member: join, sync, heartbeat, leave.

@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use crate::log::{Admin, Consumer, ConsumerSpec, Coordinator, Log, Offsets, Producer, ProducerSpec};
 use crate::{Error, ErrorKind, Result};
+use consumer::{KafkaConsumer, Reads};
 use properties::{PropertyKind, Scope, Translated, classify};
 use security::Security;
 use wire::{Client, Settings};
@@ -109,6 +110,13 @@ impl KafkaLog {
         Err(Error::new(ErrorKind::Config, text))
     }
 
+    fn reader(&self, spec: &ConsumerSpec, reads: Reads) -> Result<Box<dyn Consumer>> {
+        self.check_security(&spec.client_id, &spec.config)?;
+        let common = self.common(Scope::Consumer);
+        let consumer = KafkaConsumer::new(&self.bootstrap, &common, &self.security, spec, reads)?;
+        Ok(Box::new(consumer))
+    }
+
     fn client(&self) -> Client {
         Client::new(Arc::clone(&self.wire))
     }
@@ -120,10 +128,11 @@ impl Log for KafkaLog {
     }
 
     fn consumer(&self, spec: &ConsumerSpec) -> Result<Box<dyn Consumer>> {
-        self.check_security(&spec.client_id, &spec.config)?;
-        let common = self.common(Scope::Consumer);
-        let consumer = consumer::KafkaConsumer::new(&self.bootstrap, &common, &self.security, spec)?;
-        Ok(Box::new(consumer))
+        self.reader(spec, Reads::Input)
+    }
+
+    fn restore_consumer(&self, spec: &ConsumerSpec) -> Result<Box<dyn Consumer>> {
+        self.reader(spec, Reads::Changelogs)
     }
 
     fn producer(&self, spec: &ProducerSpec) -> Result<Box<dyn Producer>> {

@@ -193,7 +193,7 @@ impl Worker {
         // Before the clients: what changes meanwhile is seen later.
         let epoch = shared.log.epoch();
         let consumer = shared.log.consumer(&shared.main_consumer(index))?;
-        let restore_consumer = shared.log.consumer(&shared.restore_consumer(index))?;
+        let restore_consumer = shared.log.restore_consumer(&shared.restore_consumer(index))?;
         let admin = shared.log.admin()?;
         let offsets = shared.log.offsets(&shared.layout.application_id)?;
         let cache = CacheBudget::new(

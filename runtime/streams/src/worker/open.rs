@@ -23,7 +23,8 @@ use crate::{Code, Error, Result};
 /// How long committed offsets may be waited for in one go.
 const STABLE_OFFSETS_WAIT: Duration = Duration::from_secs(1);
 
-/// Changelog records that are taken at a time, of all stores together.
+/// Changelog records that are taken at a time, of all stores together: so few that they stay in the processor's cache until they are among
+/// the stores' rows.
 const RESTORE_POLL: usize = 2_000;
 
 /// A topic of ours that the leader made and this worker's broker has not heard of yet.

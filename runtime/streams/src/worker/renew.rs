@@ -24,7 +24,10 @@ impl Worker {
         }
         self.commit()?;
         let consumer = self.shared.log.consumer(&self.shared.main_consumer(self.index))?;
-        let restore_consumer = self.shared.log.consumer(&self.shared.restore_consumer(self.index))?;
+        let restore_consumer = self
+            .shared
+            .log
+            .restore_consumer(&self.shared.restore_consumer(self.index))?;
         // All is committed: tasks are closed and opened as if they had come from elsewhere.
         let tasks = self.all_tasks();
         self.close_tasks(&tasks, true);

@@ -53,7 +53,9 @@ impl KafkaConsumer {
                 continue;
             }
             match &mut run {
-                Some((first, _, builder)) if first.same_partition(message) => push(builder, message),
+                Some((first, _, builder)) if first.same_partition(message) => {
+                    push(builder, message, self.ignores_headers);
+                }
                 other => {
                     if let Some((_, at, builder)) = other.take() {
                         self.hand_out(&at, Held::Records(builder.finish(at.clone())), out);
@@ -69,7 +71,7 @@ impl KafkaConsumer {
                         continue;
                     }
                     let mut builder = room_for(message, messages.from(index + 1));
-                    push(&mut builder, message);
+                    push(&mut builder, message, self.ignores_headers);
                     run = Some((message, at, builder));
                 }
             }
@@ -197,12 +199,14 @@ fn room_for<'m>(first: Message<'m>, rest: impl Iterator<Item = Message<'m>>) -> 
     BatchBuilder::with_capacity(records, bytes)
 }
 
-fn push(builder: &mut BatchBuilder, message: Message<'_>) {
+fn push(builder: &mut BatchBuilder, message: Message<'_>, ignores_headers: bool) {
+    // librdkafka parses them, with some allocations, even to find that there are none.
+    let headers = if ignores_headers { Vec::new() } else { message.headers() };
     builder.push(
         message.offset(),
         message.timestamp(),
         message.key(),
         message.value(),
-        message.headers(),
+        headers,
     );
 }

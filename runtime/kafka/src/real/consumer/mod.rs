@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::librdkafka::{ClientType, MessageBuffer, Native, NativeQueue, PartitionList};
+use super::librdkafka::{ClientType, MessageBuffer, Native, NativeQueue, NativeTopic, PartitionList};
 use super::properties::{Scope, translate};
 use super::security::Security;
 use super::settings_of;
@@ -28,6 +28,25 @@ const LASTING: Duration = Duration::from_secs(1);
 /// All pauses stop the fetching when so many bytes are held.
 const MOST_HELD_BYTES: usize = 32 << 20;
 
+/// What a consumer is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reads {
+    /// Records to be processed.
+    Input,
+    /// Records to be stored: nothing but the reading takes their time, and nobody looks at their headers.
+    Changelogs,
+}
+
+impl Reads {
+    /// How many records are fetched ahead. Of changelogs more than one fetch brings, so that the next is under way meanwhile.
+    fn ahead(self) -> &'static str {
+        match self {
+            Self::Input => "20000",
+            Self::Changelogs => "100000",
+        }
+    }
+}
+
 /// [`Consumer`] on a cluster.
 pub(crate) struct KafkaConsumer {
     // Queues and messages go before the client that they came from.
@@ -36,6 +55,8 @@ pub(crate) struct KafkaConsumer {
     partitions: FxHashMap<TopicPartition, Reading>,
     /// Topic names, so that a run of records finds its name without an allocation.
     topics: FxHashSet<Arc<str>>,
+    /// Of each topic that was ever assigned, so that librdkafka asks for its leaders at once: else it does so once a second.
+    handles: FxHashMap<Arc<str>, NativeTopic>,
     /// Partitions whose end was not told since their last record.
     unended: FxHashSet<TopicPartition>,
     /// How many are paused while librdkafka goes on fetching.
@@ -44,6 +65,7 @@ pub(crate) struct KafkaConsumer {
     /// Partitions that were resumed and may have something held.
     ready: VecDeque<TopicPartition>,
     isolation: Isolation,
+    ignores_headers: bool,
     client: Arc<Native>,
 }
 
@@ -54,6 +76,7 @@ impl KafkaConsumer {
         common: &[(String, String)],
         security: &Arc<Security>,
         spec: &ConsumerSpec,
+        reads: Reads,
     ) -> Result<Self> {
         let isolation = match spec.isolation {
             Isolation::ReadUncommitted => "read_uncommitted",
@@ -71,7 +94,7 @@ impl KafkaConsumer {
             ("isolation.level", isolation),
             ("max.poll.interval.ms", "86400000"),
             // Fetched ahead, over all partitions that are not paused.
-            ("queued.min.messages", "20000"),
+            ("queued.min.messages", reads.ahead()),
             ("queued.max.messages.kbytes", "32768"),
             ("fetch.queue.backoff.ms", "10"),
             // A partition that is added waits for the fetch under way, and so does news of an end: Java's half second is long for a hand-over.
@@ -86,11 +109,13 @@ impl KafkaConsumer {
             queue: client.consumer_queue(),
             partitions: FxHashMap::default(),
             topics: FxHashSet::default(),
+            handles: FxHashMap::default(),
             unended: FxHashSet::default(),
             fetching_paused: 0,
             held_bytes: 0,
             ready: VecDeque::new(),
             isolation: spec.isolation,
+            ignores_headers: reads == Reads::Changelogs,
             client,
         })
     }
@@ -155,6 +180,10 @@ impl Consumer for KafkaConsumer {
         let mut list = PartitionList::with_capacity(partitions.len());
         for (at, offset) in partitions {
             list.add(at, Some(*offset), "")?;
+            if !self.handles.contains_key(&at.topic) {
+                let handle = self.client.topic(&at.topic)?;
+                self.handles.insert(Arc::clone(&at.topic), handle);
+            }
         }
         self.client.assign(&list)?;
         for (at, offset) in partitions {
