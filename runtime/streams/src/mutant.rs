@@ -11,6 +11,8 @@ pub(crate) enum Mutant {
     ApplyBeforeCommit,
     /// Offsets are committed beside the transaction.
     OffsetsOutsideTransaction,
+    /// Offsets are committed without the member's generation.
+    OffsetsWithoutGeneration,
     /// A restore ends at the last stable offset instead of the high watermark.
     RestoreToLastStable,
     /// A restore reads records of aborted transactions.
@@ -19,10 +21,11 @@ pub(crate) enum Mutant {
 
 impl Mutant {
     /// All of them.
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::PositionBeforeData,
         Self::ApplyBeforeCommit,
         Self::OffsetsOutsideTransaction,
+        Self::OffsetsWithoutGeneration,
         Self::RestoreToLastStable,
         Self::AbortedRestored,
     ];

@@ -82,6 +82,21 @@ impl Worker {
             }
         }
         tracing::debug!(worker = self.index, ?offsets, "committing");
+        #[cfg(test)]
+        let nobody = millrace_kafka::log::GroupMembership {
+            group: membership.group.clone(),
+            generation: -1,
+            member_id: String::new(),
+            instance_id: None,
+        };
+        #[cfg(test)]
+        let membership = if self.shared.config.exactly_once()
+            && crate::mutant::is_planted(crate::mutant::Mutant::OffsetsWithoutGeneration)
+        {
+            &nobody
+        } else {
+            membership
+        };
         match self.shared.config.processing_guarantee {
             #[cfg(test)]
             ProcessingGuarantee::ExactlyOnceV2
