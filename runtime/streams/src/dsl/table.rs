@@ -41,45 +41,6 @@ impl<K: 'static, V: 'static> KTable<K, V> {
         attempt(&self.draft, |draft| Ok(call(draft, table)))
     }
 
-    /// Keeps the rows for which the predicate holds; the others are deletions.
-    pub fn filter(&self, predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> Self {
-        self.filtered(move |key, value| Ok(predicate(key, value)), false)
-    }
-
-    /// [`KTable::filter`] with a predicate that may fail.
-    pub fn try_filter(&self, predicate: impl Fn(&K, &V) -> Result<bool, BoxError> + Send + Sync + 'static) -> Self {
-        self.filtered(predicate, false)
-    }
-
-    /// Keeps the rows for which the predicate does not hold; the others are deletions.
-    pub fn filter_not(&self, predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> Self {
-        self.filtered(move |key, value| Ok(predicate(key, value)), true)
-    }
-
-    /// [`KTable::filter_not`] with a predicate that may fail.
-    pub fn try_filter_not(&self, predicate: impl Fn(&K, &V) -> Result<bool, BoxError> + Send + Sync + 'static) -> Self {
-        self.filtered(predicate, true)
-    }
-
-    fn filtered(
-        &self,
-        predicate: impl Fn(&K, &V) -> Result<bool, BoxError> + Send + Sync + 'static,
-        negate: bool,
-    ) -> Self {
-        // The node asks for rows that are there only; a deletion never gets here.
-        let predicate: PredicateFn<K, V> = Arc::new(move |record, _| match (record.key, record.value) {
-            (Some(key), Some(value)) => predicate(key, value),
-            _ => Ok(negate),
-        });
-        let table = self.step(|draft, table| {
-            let function = draft.function();
-            let filtered = draft.builder.table_filter(table, function, negate);
-            draft.nodes.table_filter(filtered.node(), predicate, negate);
-            filtered
-        });
-        Self::new(&self.draft, table)
-    }
-
     /// A new value for every row; deletions stay deletions.
     pub fn map_values<V2: 'static>(&self, function: impl Fn(&K, &V) -> V2 + Send + Sync + 'static) -> KTable<K, V2> {
         self.try_map_values(move |key, value| Ok(function(key, value)))
@@ -118,5 +79,46 @@ impl<K: 'static, V: 'static> KTable<K, V> {
     pub fn on_error(self, on_error: OnError) -> Self {
         self.step(|draft, table| draft.processing.insert(table.node(), on_error));
         self
+    }
+}
+
+impl<K: 'static, V: Clone + 'static> KTable<K, V> {
+    /// Keeps the rows for which the predicate holds; the others are deletions.
+    pub fn filter(&self, predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> Self {
+        self.filtered(move |key, value| Ok(predicate(key, value)), false)
+    }
+
+    /// [`KTable::filter`] with a predicate that may fail.
+    pub fn try_filter(&self, predicate: impl Fn(&K, &V) -> Result<bool, BoxError> + Send + Sync + 'static) -> Self {
+        self.filtered(predicate, false)
+    }
+
+    /// Keeps the rows for which the predicate does not hold; the others are deletions.
+    pub fn filter_not(&self, predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> Self {
+        self.filtered(move |key, value| Ok(predicate(key, value)), true)
+    }
+
+    /// [`KTable::filter_not`] with a predicate that may fail.
+    pub fn try_filter_not(&self, predicate: impl Fn(&K, &V) -> Result<bool, BoxError> + Send + Sync + 'static) -> Self {
+        self.filtered(predicate, true)
+    }
+
+    fn filtered(
+        &self,
+        predicate: impl Fn(&K, &V) -> Result<bool, BoxError> + Send + Sync + 'static,
+        negate: bool,
+    ) -> Self {
+        // The node asks for rows that are there only; a deletion never gets here.
+        let predicate: PredicateFn<K, V> = Arc::new(move |record, _| match (record.key, record.value) {
+            (Some(key), Some(value)) => predicate(key, value),
+            _ => Ok(negate),
+        });
+        let table = self.step(|draft, table| {
+            let function = draft.function();
+            let filtered = draft.builder.table_filter(table, function, negate);
+            draft.nodes.table_filter(filtered.node(), predicate, negate);
+            filtered
+        });
+        Self::new(&self.draft, table)
     }
 }

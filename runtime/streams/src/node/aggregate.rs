@@ -92,6 +92,8 @@ pub(super) struct Aggregate<K, V, A, R: Clone, W: Keying<K>> {
     pub key_serde: Arc<dyn Serde<K>>,
     pub value_serde: Arc<dyn Serde<A>>,
     pub aggregator: Arc<dyn Aggregator<K, V, A, R>>,
+    /// Whether old values are asked for downstream.
+    pub sends_old: bool,
     pub children: Children<W::Out, Change<R>>,
     pub row_key: Vec<u8>,
     pub row_value: Vec<u8>,
@@ -130,6 +132,12 @@ impl<K: Clone + 'static, V: 'static, A: 'static, R: Clone + 'static, W: Keying<K
             }
         };
         let timestamp = record.timestamp.max(old_timestamp);
+        // Of a row that is cached it is what was forwarded before that counts.
+        let old = match (self.sends_old && !context.stores.is_cached(self.slot)).then(|| self.view(Some(&before))) {
+            Some(Err(error)) => return context.processing_failed(self.id, error),
+            Some(Ok(old)) => old,
+            None => None,
+        };
         let after = match self.aggregator.add(record, context.record(), before) {
             Ok(after) => after,
             Err(error) => return context.processing_failed(self.id, error),
@@ -146,7 +154,7 @@ impl<K: Clone + 'static, V: 'static, A: 'static, R: Clone + 'static, W: Keying<K
             return self.make_room(context);
         }
         context.put_row(self.slot, &self.row_key, row, timestamp)?;
-        self.forward(key.clone(), start, after.as_ref(), timestamp, context)
+        self.forward(key.clone(), start, after.as_ref(), old, timestamp, context)
     }
 
     /// Keeps the record cache within its budget. As in Kafka, one row that must be forwarded takes all unforwarded ones with it.
@@ -178,8 +186,12 @@ impl<K: Clone + 'static, V: 'static, A: 'static, R: Clone + 'static, W: Keying<K
         let stored = context.stores.stored_context(self.slot, cached);
         let (row_key, row) = (cached.key(), cached.value());
         // As in Java's caching stores: what came and went within the cache is nobody's business.
-        if row.is_none() && !context.stores.was_forwarded(self.slot, cached)? {
-            return Ok(());
+        let mut old = None;
+        if row.is_none() || self.sends_old {
+            old = context.stores.forwarded_before(self.slot, cached)?;
+            if row.is_none() && old.is_none() {
+                return Ok(());
+            }
         }
         let mut context = context.within(&stored);
         let context = &mut context;
@@ -192,20 +204,31 @@ impl<K: Clone + 'static, V: 'static, A: 'static, R: Clone + 'static, W: Keying<K
             Ok(key) => key,
             Err(error) => return context.processing_failed(self.id, error),
         };
-        let mut timestamp = stored.timestamp;
-        let aggregate = match row {
-            None => None,
-            Some(row) => {
-                let row = Row::copy_from(row);
-                let (row_timestamp, bytes) = row.split();
-                timestamp = row_timestamp;
-                match self.value_serde.deserialize(&self.store_name, &bytes) {
-                    Ok(aggregate) => Some(aggregate),
-                    Err(error) => return context.processing_failed(self.id, error),
-                }
-            }
+        let old = old.filter(|_| self.sends_old).map(|row| self.aggregate_of(row));
+        let old = match old
+            .transpose()
+            .and_then(|old| self.view(old.as_ref().map(|(_, old)| old)))
+        {
+            Ok(old) => old,
+            Err(error) => return context.processing_failed(self.id, error),
         };
-        self.forward(key, start, aggregate.as_ref(), timestamp, context)
+        match row.map(|row| self.aggregate_of(Row::copy_from(row))).transpose() {
+            Ok(Some((timestamp, aggregate))) => self.forward(key, start, Some(&aggregate), old, timestamp, context),
+            Ok(None) => self.forward(key, start, None, old, stored.timestamp, context),
+            Err(error) => context.processing_failed(self.id, error),
+        }
+    }
+
+    /// A row's time and aggregate.
+    fn aggregate_of(&self, row: Row) -> Result<(i64, A), BoxError> {
+        let (timestamp, bytes) = row.split();
+        Ok((timestamp, self.value_serde.deserialize(&self.store_name, &bytes)?))
+    }
+
+    /// What downstream sees of an aggregate.
+    fn view(&self, aggregate: Option<&A>) -> Result<Option<R>, BoxError> {
+        let view = aggregate.map(|aggregate| self.aggregator.view(aggregate)).transpose()?;
+        Ok(view.map(Cow::into_owned))
     }
 
     /// Hands downstream what it sees of a row.
@@ -214,15 +237,13 @@ impl<K: Clone + 'static, V: 'static, A: 'static, R: Clone + 'static, W: Keying<K
         key: K,
         start: i64,
         row: Option<&A>,
+        old: Option<R>,
         timestamp: i64,
         context: &mut Context<'_>,
     ) -> Result<()> {
-        let view = match row.map(|aggregate| self.aggregator.view(aggregate)).transpose() {
-            Ok(view) => view,
+        let change = match self.view(row) {
+            Ok(new) => Change { new, old },
             Err(error) => return context.processing_failed(self.id, error),
-        };
-        let change = Change {
-            new: view.map(Cow::into_owned),
         };
         let size = self.window.map_or(0, |(size, _)| size);
         let out = W::key(key, start, size);

@@ -35,11 +35,14 @@ pub trait Process<K, V> {
     fn process(&mut self, record: Record<'_, K, V>, context: &mut Context<'_>) -> Result<()>;
 }
 
-/// What a table's node forwards: the row's new value. (Old values join when an operation needs them.)
+/// What a table's node forwards: the row's new value, and the old one where a node further down asks for it.
 #[derive(Debug)]
 pub struct Change<V> {
     /// The value now; `None`: the row is gone.
     pub new: Option<V>,
+    /// The value that was forwarded before. As in Java, it is the initial one of an aggregation whose first value is forwarded at once.
+    /// `None`: there was none, or nobody further down asks.
+    pub old: Option<V>,
 }
 
 /// An edge to a child: owned, or shared by several parents (a merge).

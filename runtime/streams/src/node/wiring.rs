@@ -197,6 +197,7 @@ impl NodeTable {
                 key_serde: Arc::clone(&key),
                 value_serde: Arc::clone(&value),
                 aggregator: Arc::clone(&aggregator),
+                sends_old: wiring.sends_old(id),
                 children: wiring.children(id),
                 row_key: Vec::new(),
                 row_value: Vec::new(),
@@ -208,11 +209,17 @@ impl NodeTable {
     }
 
     /// `KTable.filter` or `filterNot`.
-    pub fn table_filter<K: 'static, V: 'static>(&mut self, id: NodeId, predicate: PredicateFn<K, V>, negate: bool) {
+    pub fn table_filter<K: 'static, V: Clone + 'static>(
+        &mut self,
+        id: NodeId,
+        predicate: PredicateFn<K, V>,
+        negate: bool,
+    ) {
         self.node(id, move |id, wiring| TableFilter {
             id,
             predicate: Arc::clone(&predicate),
             negate,
+            sends_old: wiring.sends_old(id),
             children: wiring.children::<K, Change<V>>(id),
         });
     }
@@ -222,6 +229,7 @@ impl NodeTable {
         self.node(id, move |id, wiring| TableMapValues {
             id,
             function: Arc::clone(&function),
+            sends_old: wiring.sends_old(id),
             children: wiring.children::<K, Change<V2>>(id),
         });
     }
@@ -335,6 +343,16 @@ impl<'a> Wiring<'a> {
             "node {} is wired to a parent of another type",
             self.plan.nodes[id.0 as usize].name
         )
+    }
+
+    /// Whether old values of a table's node are asked for: by a filter, or by one behind a mapValues (`enableSendingOldValues`).
+    fn sends_old(&self, id: NodeId) -> bool {
+        let node = |id: NodeId| &self.plan.nodes[id.0 as usize];
+        node(id).successors.iter().any(|child| match &node(*child).kind {
+            NodeKind::Processor(Operation::TableFilter { .. }) => true,
+            NodeKind::Processor(Operation::TableMapValues { .. }) => self.sends_old(*child),
+            _ => false,
+        })
     }
 
     fn output(&self, id: NodeId) -> (OutputTopic, Arc<str>) {

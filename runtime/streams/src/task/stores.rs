@@ -333,12 +333,15 @@ impl TaskStores {
         popped
     }
 
-    /// Whether anything but the cache has a row of this one's key: the changelog, and whoever is downstream.
-    pub(crate) fn was_forwarded(&self, slot: StoreSlot, row: &CachedRow) -> Result<bool> {
+    /// The row that the changelog, and whoever is downstream, have of this one's key.
+    pub(crate) fn forwarded_before(&self, slot: StoreSlot, row: &CachedRow) -> Result<Option<Row>> {
         match (row.old(), &self.db) {
-            (Lookup::Hit(old), _) => Ok(old.is_some()),
-            (Lookup::Miss, Some(db)) => Ok(db.get(StoreIndex(slot.0), row.key())?.is_some()),
-            (Lookup::Miss, None) => Ok(false),
+            (Lookup::Hit(old), _) => Ok(old.map(Row::copy_from)),
+            (Lookup::Miss, Some(db)) => {
+                let old = db.get(StoreIndex(slot.0), row.key())?;
+                Ok(old.map(|pinned| Row::copy_from(&pinned)))
+            }
+            (Lookup::Miss, None) => Ok(None),
         }
     }
 
