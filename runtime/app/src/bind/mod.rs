@@ -209,9 +209,9 @@ fn key_selector(program: &Program, function: FunctionId) -> KeySelector {
     }
 }
 
-/// Kafka's null is no value.
+/// Kafka's null is no value, and an expression that gives null gives none, be it JSON's.
 fn some(value: Value) -> Option<Value> {
-    (!matches!(value, Value::Null)).then_some(value)
+    (value.type_name() != "null").then_some(value)
 }
 
 fn unexpected(program: &Program, function: FunctionId) -> ! {

@@ -86,7 +86,7 @@ fn an_expression_that_is_no_cel() {
             app.yaml:11:3: warning: num.standby.replicas: has no effect yet: tasks have no standbys, and are restored from their changelogs [config]
                11 |   standbyReplicas: 1
                   |   ^^^^^^^^^^^^^^^
-            app.yaml:29:36: error: this is no CEL: mismatched input '<EOF>' expecting {'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER} [expression]
+            app.yaml:29:36: error: this is no CEL: the expression ends too early [expression]
                29 |           - filter: "value.amount >"
                   |                                    ^
         "#]],

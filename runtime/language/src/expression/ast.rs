@@ -30,12 +30,29 @@ pub(crate) fn parse(source: &str) -> Result<Source, ExpressionError> {
                 .take((line - 1).max(0) as usize)
                 .map(|l| l.chars().count())
                 .sum();
-            let message = first.msg.strip_prefix("Syntax error: ").unwrap_or(&first.msg);
+            let message = in_words(first.msg.strip_prefix("Syntax error: ").unwrap_or(&first.msg));
             Err(ExpressionError::new(
                 before + column.max(1) as usize,
                 format!("this is no CEL: {message}"),
             ))
         }
+    }
+}
+
+/// What the parser says, without the names of all tokens that it would take.
+fn in_words(message: &str) -> String {
+    let found = message.split(" expecting ").next().unwrap_or(message);
+    let wrong = [
+        "mismatched input ",
+        "extraneous input ",
+        "no viable alternative at input ",
+    ]
+    .iter()
+    .find_map(|what| found.strip_prefix(what));
+    match wrong {
+        Some("'<EOF>'") => "the expression ends too early".to_owned(),
+        Some(token) => format!("{token} cannot stand here"),
+        None => found.to_owned(),
     }
 }
 

@@ -121,8 +121,7 @@ impl Node {
                     true => of.eval_optional(frame)?,
                     false => Some(of.eval(frame)?),
                 };
-                // Whatever has no such field has no value: an object without it, null, a number.
-                Ok(of.and_then(|of| of.field(name.as_str().as_bytes()).ok().flatten()))
+                of.map_or(Ok(None), |of| opt_field(&of, *name))
             }
             Node::OptIndex(parts) => {
                 let of = match parts[0].is_optional() {
@@ -283,13 +282,20 @@ fn opt_path<'a>(path: FieldPath, env: &Env<'a>) -> Result<Option<Val<'a>>> {
     let (last, outer) = path.path.segments().split_last().expect("a path has a name");
     if let Value::Json(doc) = path.root.of(env) {
         match doc.known(path.path) {
-            Known::Present(json) => return Ok(Val::from_json(json).ok()),
+            Known::Present(json) => return Val::from_json(json).map(Some).map_err(|e| e.at(path)),
             Known::Absent if outer.is_empty() => return Ok(None),
             Known::Absent | Known::Unknown => {}
         }
     }
-    let object = walk(path, outer.len(), env)?;
-    Ok(object.field(last.as_str().as_bytes()).ok().flatten())
+    opt_field(&walk(path, outer.len(), env)?, *last)
+}
+
+/// Whatever has no such field has no value: an object without it, null, a number. What is there and cannot be read is an error.
+fn opt_field<'a>(of: &Val<'a>, name: Name) -> Result<Option<Val<'a>>> {
+    match of.type_name() {
+        "object" => of.field(name.as_str().as_bytes()).map_err(|e| e.at(name.as_str())),
+        _ => Ok(None),
+    }
 }
 
 fn timestamp(millis: i64) -> Result<Val<'static>> {

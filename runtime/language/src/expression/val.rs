@@ -243,7 +243,7 @@ impl<'a> Val<'a> {
             Value::Duration(d) => Val::Duration(d),
             // A document needs an owner to borrow from, so one level of it is read.
             Value::Json(doc) => match doc.root().kind() {
-                Kind::Object => Val::Map(Cow::Owned(Arc::new(doc.fields()?))),
+                Kind::Object => Val::Map(Cow::Owned(Arc::new(doc.fields()))),
                 Kind::List => Val::list(elements(doc.root()).map(JsonRef::to_value).collect::<Result<_, _>>()?),
                 _ => Val::from_owned(doc.root().to_value()?)?,
             },

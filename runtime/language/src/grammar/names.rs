@@ -46,6 +46,18 @@ pub(crate) fn not_a_boolean(name: &str, path: &str, what: &str, report: &mut Dia
     !refused
 }
 
+/// A name that is the key of a map: `y` arrives as `true` if it was not quoted, and as `y` if it was.
+pub(crate) fn quoted_key(name: &str, path: &str, what: &str, report: &mut Diagnostics) -> bool {
+    let refused = matches!(name, "true" | "false");
+    if refused {
+        let message = format!("{name} cannot be the name of {what}");
+        let hint =
+            "YAML reads on, off, yes, no, y, n, true and false as booleans where they are not quoted: quote the name";
+        report.push(Diagnostic::error(Code::BadName, path, message).hint(hint));
+    }
+    !refused
+}
+
 /// The name of a pipeline, or of a declared topic: a plain word.
 pub(crate) fn word_name(name: &str, path: &str, what: &str, report: &mut Diagnostics) -> bool {
     if !is_word(name) {

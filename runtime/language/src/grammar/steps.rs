@@ -325,7 +325,7 @@ fn field(at: &At<'_>, report: &mut Diagnostics) -> Option<Field> {
         value: body,
         path: join(&at.path, name),
     };
-    let fits = names::not_a_boolean(name, &at.path, "a field", report);
+    let fits = names::quoted_key(name, &at.path, "a field", report);
     let expression = expression(&at, report)?;
     fits.then(|| Field {
         name: name.clone(),

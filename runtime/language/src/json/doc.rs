@@ -8,8 +8,7 @@ use smallvec::SmallVec;
 use super::read::{JsonRef, Kind, entries};
 use super::scan::{JsonError, scan};
 use super::shape::{Path, Shape};
-use crate::expression::EvalError;
-use crate::value::{Map, Str};
+use crate::value::{Map, Str, Value};
 
 /// A JSON value that is still its bytes: checked whole, read field by field.
 ///
@@ -143,15 +142,15 @@ impl JsonDoc {
         }
     }
 
-    /// The fields of an object. Nested objects and lists stay documents.
-    pub(crate) fn fields(&self) -> Result<Map, EvalError> {
+    /// The fields of an object. Nested objects and lists stay documents, and so does an integer that does not fit into 64 bits: it is
+    /// an error for whoever reads it, not for who passes it on.
+    pub(crate) fn fields(&self) -> Map {
         let mut map = Map::with_capacity(8);
         for (key, value) in entries(self.root()) {
-            let key = Str::from_checked(key.text_bytes());
-            let value = value.to_value().map_err(|e| e.at(key.as_str()))?;
-            map.insert(key, value);
+            let field = value.to_value().unwrap_or_else(|_| Value::Json(value.to_doc()));
+            map.insert(Str::from_checked(key.text_bytes()), field);
         }
-        Ok(map)
+        map
     }
 }
 

@@ -205,7 +205,7 @@ fn json() -> impl Strategy<Value = Value> {
 fn materialise(value: Value) -> Value {
     match value {
         Value::Json(doc) if doc.is_object() => {
-            let fields = doc.fields().unwrap();
+            let fields = doc.fields();
             Value::from(
                 fields
                     .iter()

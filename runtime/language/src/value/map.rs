@@ -113,7 +113,7 @@ impl ObjectBuilder {
     pub fn from_value(value: &Value) -> Result<Self, crate::expression::EvalError> {
         let map = match value {
             Value::Map(map) => Map::clone(map),
-            Value::Json(doc) if doc.is_object() => doc.fields()?,
+            Value::Json(doc) if doc.is_object() => doc.fields(),
             other => {
                 return Err(crate::expression::EvalError::new(format!(
                     "fields can be added to or dropped from an object only, and the value is {}",
