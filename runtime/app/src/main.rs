@@ -1,17 +1,5 @@
-//! The `millrace` binary: from a manifest to a running application.
-
-mod bind;
-mod checked;
-mod cli;
-mod failure;
-mod feed;
-mod log;
-mod manifest;
-mod settings;
-mod signals;
-mod view;
-mod volume;
+//! The `millrace` binary; what it does is in the library beside it.
 
 fn main() {
-    std::process::exit(cli::main());
+    std::process::exit(millrace_app::cli::main());
 }

@@ -49,7 +49,6 @@ pub fn check_file(file: &str, overrides: &Overrides) -> Result<Checked, Vec<Prob
 }
 
 /// Checks a text as it stands, whatever surrounds the process.
-#[cfg(test)]
 pub fn check(file: &str, text: &str, overrides: &Overrides) -> Result<Checked, Vec<Problem>> {
     check_in(file, text, overrides, None)
 }
