@@ -20,5 +20,5 @@ printf '%s\n' "$ROOT" >"$stamp"
 with_heartbeat building cargo build --release --workspace
 if [[ ${1:-} == tests ]]; then
   with_heartbeat "building the tests" cargo test --release --workspace --no-run
-  with_heartbeat "building the tests" cargo test --release --workspace --no-run --test kafka --test real
+  with_heartbeat "building the tests" cargo test --release --workspace --no-run --test kafka --test real --test generated
 fi

@@ -15,6 +15,7 @@ SUITES=(
   "simulation|180|cargo test --release --workspace --no-fail-fast --lib -- --ignored --nocapture sim::"
   "docs|60|scripts/docs.sh"
   "kafka-log|120|$CARGO_TARGET_DIR/release/with-broker cargo test --release --workspace --no-fail-fast --test real -- --include-ignored"
+  "generated|120|cargo test --release --workspace --no-fail-fast --test generated -- --nocapture"
   "e2e-kafka|240|cargo test --release --workspace --no-fail-fast --test kafka"
 )
 wanted=" $* "

@@ -2,6 +2,7 @@
 //!
 //! * [`Broker`] is a real Kafka broker in a process of its own; [`JavaApp`] is Kafka Streams, [`Millrace`] is us: all three end with the test.
 //! * [`data`] makes the input: skewed, late, broken and unicode, the same for one seed. [`feed`] writes it, [`read`] reads any topic back.
+//! * [`generated`] makes random applications, and runs them in Kafka Streams by a generic interpreter.
 //! * [`compare`] says whether two applications did the same, in the words of a reader who has to find the difference.
 //!
 //! `make setup` brings the Kafka jars and compiles the Java side; everything here fails with that advice if they are absent.
@@ -13,6 +14,7 @@ pub mod cgroup;
 pub mod compare;
 pub mod data;
 pub mod feed;
+pub mod generated;
 mod janitor;
 mod java;
 pub mod json;
