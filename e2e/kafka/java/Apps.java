@@ -13,6 +13,7 @@ import org.apache.kafka.streams.kstream.Grouped;
 import org.apache.kafka.streams.kstream.Materialized;
 import org.apache.kafka.streams.kstream.Produced;
 import org.apache.kafka.streams.kstream.TimeWindows;
+import org.apache.kafka.streams.state.KeyValueStore;
 import org.apache.kafka.streams.state.WindowStore;
 
 /** The topologies that Millrace is compared with. */
@@ -24,6 +25,7 @@ final class Apps {
         return switch (name) {
             case "totals" -> totals(in, out);
             case "filter" -> filter(in, out);
+            case "by-shop" -> byShop(in, out);
             default -> throw new IllegalArgumentException("no application named " + name);
         };
     }
@@ -57,6 +59,36 @@ final class Apps {
             after.put("totalAmount", before.doubleValue() + amount.doubleValue());
         }
         return after.put("count", total.get("count").longValue() + 1);
+    }
+
+    /** Totals per shop, over all time: another key than the input's, so they go through a repartition topic. */
+    static Topology byShop(final String in, final String out) {
+        final StreamsBuilder builder = new StreamsBuilder();
+        builder.stream(in, Consumed.with(Serdes.String(), new Json()))
+            .filter((key, value) -> Json.isPositive(Json.number(value, "amount")))
+            .groupBy((key, value) -> value.get("shop").textValue(), Grouped.with("shop-totals", Serdes.String(), new Json()))
+            .aggregate(
+                () -> JsonNodeFactory.instance.objectNode().put("total", 0L).put("orders", 0L).put("largest", Long.MIN_VALUE),
+                (shop, value, total) -> order(total, Json.number(value, "amount").longValue()),
+                Materialized.<String, JsonNode, KeyValueStore<Bytes, byte[]>>as("shop-totals")
+                    .withKeySerde(Serdes.String())
+                    .withValueSerde(new Json()))
+            .mapValues(Apps::withAverage)
+            .toStream()
+            .to(out, Produced.with(Serdes.String(), new Json()));
+        return builder.build();
+    }
+
+    private static JsonNode withAverage(final JsonNode total) {
+        final ObjectNode with = total.deepCopy();
+        return with.put("average", total.get("total").doubleValue() / total.get("orders").doubleValue());
+    }
+
+    private static JsonNode order(final JsonNode total, final long amount) {
+        return JsonNodeFactory.instance.objectNode()
+            .put("total", Math.addExact(total.get("total").longValue(), amount))
+            .put("orders", total.get("orders").longValue() + 1)
+            .put("largest", Math.max(total.get("largest").longValue(), amount));
     }
 
     /** Records with a large amount, unchanged. */

@@ -21,7 +21,7 @@ import org.apache.kafka.streams.processor.StateRestoreListener;
 /**
  * Runs one of {@link Apps} on Kafka Streams.
  *
- * <p>{@code --app totals|filter --bootstrap H:P --application-id ID --in TOPIC --out TOPIC --state-dir DIR [--config KEY=VALUE]...
+ * <p>{@code --app totals|filter|by-shop --bootstrap H:P --application-id ID --in TOPIC --out TOPIC --state-dir DIR [--config KEY=VALUE]...
  * [--until caught-up|terminated]}. Until caught up (the default) means: the offsets that ended the input at the start are committed; then
  * it leaves the group and prints {@code CAUGHT-UP}. Terminated by SIGTERM it leaves the group as well. {@code RUNNING} is printed whenever all
  * tasks run, {@code RESTORING} and {@code RESTORED} for each changelog partition.

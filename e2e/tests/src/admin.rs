@@ -32,7 +32,8 @@ fn options() -> AdminOptions {
 /// # Panics
 /// If it cannot be created.
 pub fn create_topic(broker: &Broker, name: &str, partitions: i32, configs: &[(&str, &str)]) {
-    let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1)).set("retention.ms", "-1");
+    // On as many brokers as the cluster is set up for.
+    let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(-1)).set("retention.ms", "-1");
     for (key, value) in configs {
         topic = topic.set(key, value);
     }
@@ -40,11 +41,46 @@ pub fn create_topic(broker: &Broker, name: &str, partitions: i32, configs: &[(&s
     for result in results {
         result.unwrap_or_else(|(topic, e)| panic!("creating topic {topic}: {e}"));
     }
+    // The controller has made it; the brokers hear of it, and of its leaders, a little later.
+    let client = client(broker);
+    wait_until(&format!("topic {name} is known"), WITHIN, || {
+        let metadata = client.inner().fetch_metadata(Some(name), WITHIN).ok()?;
+        let known = metadata.topics()[0].partitions();
+        let led = known.iter().filter(|partition| partition.leader() >= 0).count();
+        (led == partitions.unsigned_abs() as usize).then_some(())
+    });
 }
 
 /// Deletes topics; those that do not exist are passed over.
 pub fn delete_topics(broker: &Broker, names: &[&str]) {
     block_on(client(broker).delete_topics(names, &options())).expect("the broker answers");
+}
+
+/// Deletes the records of one partition below an offset.
+///
+/// # Panics
+/// If the broker refuses.
+pub fn delete_records(broker: &Broker, topic: &str, partition: i32, before: i64) {
+    let mut offsets = TopicPartitionList::new();
+    offsets
+        .add_partition_offset(topic, partition, Offset::Offset(before))
+        .expect("a valid offset");
+    let deleted = block_on(client(broker).delete_records(&offsets, &options())).expect("the broker answers");
+    for element in deleted.elements() {
+        element
+            .error()
+            .unwrap_or_else(|e| panic!("deleting records of {topic}: {e}"));
+    }
+}
+
+/// The broker that leads a partition, and those that have all of it; `None` while nobody leads it.
+pub fn leader(broker: &Broker, topic: &str, partition: i32) -> Option<(i32, Vec<i32>)> {
+    let metadata = client(broker)
+        .inner()
+        .fetch_metadata(Some(topic), WITHIN)
+        .expect("a broker answers");
+    let found = metadata.topics()[0].partitions().iter().find(|p| p.id() == partition)?;
+    (found.leader() >= 0).then(|| (found.leader(), found.isr().to_vec()))
 }
 
 /// Every topic of the cluster with its number of partitions.

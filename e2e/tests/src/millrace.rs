@@ -47,6 +47,9 @@ pub struct Event {
     /// `disk_full`: the error's code.
     #[serde(default)]
     pub code: String,
+    /// `assigned`: the members of the group.
+    #[serde(default)]
+    pub members: u32,
 }
 
 /// A running or ended `millrace run`.

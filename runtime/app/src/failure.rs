@@ -125,6 +125,7 @@ pub fn title(code: Code) -> &'static str {
         Code::G002 => "members of the group run another plan",
         Code::G003 => "the group has live members",
         Code::F001 => "another process holds this instance's identity",
+        Code::F002 => "the group went on without this process",
         Code::S001 => "the state directory is in use",
         Code::S002 => "state on disk is damaged",
         Code::S003 => "the disk refuses to read or write",
@@ -165,6 +166,9 @@ pub fn advice(code: Code) -> &'static str {
             "stop every process of the application; --force removes members that are gone without having left"
         }
         Code::F001 => "give every instance its own group.instance.id and its own state directory",
+        Code::F002 => {
+            "nothing: it joins again by itself; if it happens often, look at pauses of the machine and at session.timeout.ms"
+        }
         Code::S001 => "stop the other process, or give this one another --state-dir",
         Code::S002 => "start again: damaged state is set aside and restored from the changelog",
         Code::S003 => "look at mount options, permissions and the disk's health",

@@ -42,6 +42,8 @@ pub enum Code {
     G003,
     /// Another process holds this instance's identity.
     F001,
+    /// The group, or the coordinator of its transactions, went on without this process. It drops its tasks and joins again.
+    F002,
     /// The state directory is held by another process.
     S001,
     /// State on disk is damaged.
@@ -68,7 +70,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of the documentation.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::K001,
         Self::K002,
         Self::K003,
@@ -87,6 +89,7 @@ impl Code {
         Self::G002,
         Self::G003,
         Self::F001,
+        Self::F002,
         Self::S001,
         Self::S002,
         Self::S003,
@@ -107,7 +110,7 @@ impl Code {
             Self::C001 => 3,
             Self::K001 | Self::K002 | Self::K003 | Self::K004 | Self::K005 | Self::K006 => 4,
             Self::T001 | Self::T002 | Self::T003 | Self::T004 | Self::T005 | Self::T006 | Self::T007 | Self::T008 => 5,
-            Self::G001 | Self::G002 | Self::G003 | Self::F001 => 6,
+            Self::G001 | Self::G002 | Self::G003 | Self::F001 | Self::F002 => 6,
             Self::S001 | Self::S002 | Self::S003 | Self::S004 => 7,
             Self::R001 | Self::R002 | Self::R003 | Self::R004 => 8,
             Self::W001 | Self::X001 => 70,
@@ -201,11 +204,11 @@ impl From<millrace_kafka::Error> for Error {
             Kind::Retriable | Kind::OutcomeUnknown => Code::K005,
             Kind::UnknownTopic => Code::T001,
             Kind::OffsetOutOfRange => Code::T006,
-            Kind::Fenced => Code::F001,
+            Kind::Fenced | Kind::Rejoin => Code::F002,
             Kind::ForeignGroup => Code::G001,
             Kind::RecordRejected => Code::R003,
             Kind::Config => Code::C001,
-            Kind::Abortable | Kind::Rejoin | Kind::TopicExists | Kind::Fatal => Code::K004,
+            Kind::Abortable | Kind::TopicExists | Kind::Fatal => Code::K004,
         };
         let recovery = match error.kind() {
             Kind::Abortable | Kind::OutcomeUnknown | Kind::Retriable | Kind::Unreachable => Recovery::Revive,

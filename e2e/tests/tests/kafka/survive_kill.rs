@@ -9,14 +9,13 @@ use millrace_e2e::data::{Input, Transactions};
 use millrace_e2e::feed::Feeder;
 use millrace_e2e::manifest::Manifest;
 use millrace_e2e::read::{Isolation, read_all, watermarks};
-use millrace_e2e::{Broker, Event, Millrace, feed, unique};
+use millrace_e2e::{Broker, Event, Millrace, feed, knob, unique};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use crate::left::{Left, changelog, equal_in_all, java_totals, topic};
 
 const PARTITIONS: i32 = 4;
-const KILLS: usize = 10;
 /// What the application is told: a store's durable position lags by this at most...
 const FLUSH_LAG: Duration = Duration::from_millis(200);
 /// ... and what the test grants on top, for two busy cores: commits, the flush itself, the watermarks' sampling.
@@ -30,11 +29,11 @@ fn manifest(broker: &Broker, id: &str, input: &str, output: &str) -> Manifest {
         .config("session.timeout.ms", 6_000)
 }
 
-/// Killed at random moments, on a kept state directory: every update once; restored is what was missing, and no more.
+/// Killed at random moments (`MILLRACE_KILLS` of them), on a kept state directory: every update once; restored is what was missing, and no more.
 #[test]
-fn ten_kills_are_not_seen() {
-    let seed = std::env::var("MILLRACE_SEED").map_or(10, |seed| seed.parse().expect("MILLRACE_SEED is a number"));
-    println!("kills of seed {seed}");
+fn kills_are_not_seen() {
+    let (kills, seed) = (knob("MILLRACE_KILLS", 10), knob("MILLRACE_SEED", 10));
+    println!("{kills} kills of seed {seed}");
     let mut random = StdRng::seed_from_u64(seed);
     let broker = Broker::shared();
     let (input, output, id) = (
@@ -50,13 +49,13 @@ fn ten_kills_are_not_seen() {
 
     let restored = std::thread::scope(|scope| {
         scope.spawn(|| {
-            feed_slowly(broker, &input, &records, Duration::from_secs(15));
+            feed_slowly(broker, &input, &records, Duration::from_millis(1_500) * kills);
             fed.store(true, Ordering::Relaxed);
         });
         let mut restored: Vec<(Duration, Vec<Event>)> = Vec::new();
         let mut lived = Duration::ZERO;
         let mut killed_at = Duration::ZERO;
-        for round in 0..KILLS {
+        for round in 0..kills {
             let manifest =
                 manifest(broker, &id, &input, &output).config("millrace.state.flush.max.lag.ms", FLUSH_LAG.as_millis());
             let run = Millrace::run(manifest).named(&format!("millrace, life {round}"));

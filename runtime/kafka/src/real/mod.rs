@@ -22,6 +22,10 @@ use wire::{Client, Settings};
 
 /// The client id where none is configured.
 const CLIENT_ID: &str = "millrace";
+/// Java's waits before a broker is connected to again. With librdkafka's (up to 10 s) the loss of a coordinator's broker holds a commit for as long,
+/// several times over: librdkafka looks for the new coordinator only when another attempt at the old one has failed.
+const RECONNECT_BACKOFF: (&str, &str) = ("reconnect.backoff.ms", "50");
+const RECONNECT_BACKOFF_MAX: (&str, &str) = ("reconnect.backoff.max.ms", "1000");
 
 /// A Kafka cluster.
 ///

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::librdkafka::{ClientType, Native, NativeTopic, NotTaken, PartitionList, kind_of_code};
 use super::properties::{Scope, translate};
 use super::security::Security;
-use super::settings_of;
+use super::{RECONNECT_BACKOFF, RECONNECT_BACKOFF_MAX, settings_of};
 use crate::log::{
     DeliveryFailure, GroupMembership, OffsetAndMetadata, Operation, OutgoingRecord, Producer, ProducerSpec, Resource,
     Right, TopicHandle, TopicPartition,
@@ -51,6 +51,8 @@ impl KafkaProducer {
             ("queue.buffering.max.messages", "0"),
             ("allow.auto.create.topics", "false"),
             ("log.connection.close", "false"),
+            RECONNECT_BACKOFF,
+            RECONNECT_BACKOFF_MAX,
         ];
         if let Some(id) = &spec.transactional_id {
             defaults.push(("transactional.id", id));

@@ -25,6 +25,8 @@ const CAUGHT_UP_EVERY: Duration = Duration::from_millis(100);
 const CLEANUP_EVERY: Duration = Duration::from_secs(60);
 /// How long it may take to say who holds the group.
 const DESCRIBE: Duration = Duration::from_secs(5);
+/// The driver itself did not run for longer than this: the whole process was frozen.
+const PAUSE: Duration = Duration::from_secs(1);
 /// How long a step waits for the coordinator.
 const GROUP_POLL: Duration = Duration::from_millis(20);
 
@@ -78,6 +80,9 @@ pub(crate) struct Driver {
     installed: i32,
     /// Since when state of tasks lies here that run elsewhere.
     unowned: BTreeMap<TaskId, Duration>,
+    /// When the workers were looked at last, and since when without a pause.
+    last_watch: Duration,
+    watched_since: Duration,
 }
 
 impl Driver {
@@ -147,6 +152,8 @@ impl Driver {
             round: 0,
             installed: -1,
             unowned: BTreeMap::new(),
+            last_watch: Duration::ZERO,
+            watched_since: Duration::ZERO,
         };
         Ok((driver, parts))
     }
@@ -262,7 +269,7 @@ impl Driver {
                 }
             }
             MemberEvent::Lost { reason } => {
-                tracing::warn!(reason, "the group went on without this member: its tasks are dropped");
+                tracing::warn!(code = %Code::F002, reason, "the group went on without this member: its tasks are dropped");
                 if !matches!(self.phase, Phase::Stopping | Phase::Leaving) {
                     self.drop_all();
                 }
@@ -460,10 +467,15 @@ impl Driver {
     /// Heartbeats go on while a worker is stuck; so somebody must look whether it still moves (`max.poll.interval.ms`).
     fn watch_workers(&mut self, now: Duration) {
         let limit = self.shared.config.max_poll_interval;
+        // While this thread was frozen, or waited for the cluster, the workers may have been as well.
+        if now.saturating_sub(self.last_watch) > PAUSE {
+            self.watched_since = now;
+        }
+        self.last_watch = now;
         for index in 0..self.workers.len() {
             let worker = &mut self.workers[index];
             let last = Duration::from_millis(worker.metrics.last_step.get().unsigned_abs());
-            let still = now.saturating_sub(last);
+            let still = now.saturating_sub(last.max(self.watched_since));
             if worker.stopped || worker.thread.is_none() || last.is_zero() || still <= limit {
                 continue;
             }

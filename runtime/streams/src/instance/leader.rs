@@ -96,7 +96,8 @@ impl GroupAssignor for Leader {
 }
 
 impl Leader {
-    /// What vanished members left open is aborted now, or the last stable offset would wait for the transaction time-out.
+    /// What vanished members left open is aborted now, or the last stable offset would wait for the transaction time-out. Within half of the session
+    /// time-out, as no heartbeat is sent meanwhile: a coordinator that is away, too, must not cost this member its place.
     fn fence_the_vanished(&mut self, members: &[JoinedMember]) {
         let now: BTreeMap<String, Vec<String>> = members
             .iter()
@@ -109,8 +110,10 @@ impl Leader {
             .filter(|(process, _)| !now.contains_key(*process))
             .flat_map(|(_, ids)| ids.clone())
             .collect();
+        let until = self.shared.clock.monotonic() + self.shared.config.session_timeout / 2;
         for id in gone {
-            if let Err(error) = self.admin.fence_producer(&id, self.shared.call_timeout()) {
+            let left = until.saturating_sub(self.shared.clock.monotonic());
+            if let Err(error) = self.admin.fence_producer(&id, left.min(self.shared.call_timeout())) {
                 tracing::warn!(transactional_id = id, %error, "a vanished member's transaction could not be aborted: it ends by its time-out");
             }
         }

@@ -2,15 +2,20 @@
 //!
 //! base64 of `byte magic=2 | i64 partition time | processor metadata`; processor metadata is empty or `i32 n`, then n times `i32 length | key | i64 value`
 //! (`TopicPartitionMetadata`, `ProcessorMetadata`). Stream times of windowed nodes are kept under keys that no store can have
-//! (`stream-time:<store>`; a store's name has no colon), so that Java reads past them.
+//! (`stream-time:<store>`; a store's name has no colon), so that Java reads past them. Java also carries them on, out of date; so the offset that they
+//! were committed with stands beside them.
 
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use millrace_kafka::log::TopicPartition;
 
 /// The time of a partition, or stream time, that is not known.
 pub(crate) const UNKNOWN_TIME: i64 = -1;
+
+/// What keys of ours begin with.
+const OURS: &str = "stream-time:";
 
 /// A committed offset's metadata.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +29,32 @@ pub(crate) struct OffsetMetadata {
 impl OffsetMetadata {
     /// The metadata key of a windowed node's stream time.
     pub(crate) fn stream_time_key(store: &str) -> String {
-        format!("stream-time:{store}")
+        format!("{OURS}{store}")
+    }
+
+    /// The metadata key of the offset that the stream times were committed with; no store's name begins with an `@`.
+    pub(crate) fn offset_key(partition: &TopicPartition) -> String {
+        format!("{OURS}@{partition}")
+    }
+
+    /// Takes our own keys out and gives the stream times by store; `None` if another engine has committed since, or always.
+    pub(crate) fn take_stream_times(
+        &mut self,
+        partition: &TopicPartition,
+        offset: i64,
+    ) -> Option<BTreeMap<String, i64>> {
+        let is_ours = self.processors.get(&Self::offset_key(partition)) == Some(&offset);
+        let mut times = BTreeMap::new();
+        self.processors.retain(|key, value| {
+            let Some(store) = key.strip_prefix(OURS) else {
+                return true;
+            };
+            if !store.starts_with('@') {
+                times.insert(store.to_owned(), *value);
+            }
+            false
+        });
+        is_ours.then_some(times)
     }
 
     /// As Java writes it.
@@ -117,6 +147,32 @@ mod tests {
         };
         assert_eq!(metadata.encode(), "AgAAAAAAAAAq");
         assert_eq!(OffsetMetadata::decode("AgAAAAAAAAAq"), metadata);
+    }
+
+    #[test]
+    fn stream_times_count_with_the_offset_that_they_were_committed_with() {
+        let partition = TopicPartition::new("in", 3);
+        let committed = OffsetMetadata {
+            partition_time: 9,
+            processors: BTreeMap::from([
+                (OffsetMetadata::stream_time_key("s"), 7),
+                (OffsetMetadata::offset_key(&partition), 100),
+                ("java-s".to_owned(), 5),
+            ]),
+        };
+        let take = |partition: &TopicPartition, offset| {
+            let mut metadata = committed.clone();
+            let times = metadata.take_stream_times(partition, offset);
+            assert_eq!(metadata.processors, BTreeMap::from([("java-s".to_owned(), 5)]));
+            times
+        };
+        assert_eq!(take(&partition, 100), Some(BTreeMap::from([("s".to_owned(), 7)])));
+        assert_eq!(take(&partition, 101), None, "Java went on, and carried them along");
+        assert_eq!(
+            take(&TopicPartition::new("in", 2), 100),
+            None,
+            "Java spreads keys over a task's partitions"
+        );
     }
 
     #[test]

@@ -113,6 +113,13 @@ impl Task {
         }
     }
 
+    /// Notes that the consumer goes on at another offset, by the reset policy: that, too, is progress to commit.
+    pub(crate) fn skip_to(&mut self, partition: &TopicPartition, offset: i64) {
+        if let Some(queue) = self.queues.iter_mut().find(|queue| queue.partition == *partition) {
+            queue.skip_to(offset);
+        }
+    }
+
     /// Processes up to `limit` records; gives how many.
     pub(crate) fn process(
         &mut self,
@@ -211,11 +218,16 @@ impl Task {
                 .map(|(store, time)| (OffsetMetadata::stream_time_key(store), time)),
         );
         for queue in self.queues.iter().filter(|queue| queue.is_dirty()) {
-            let metadata = OffsetMetadata {
+            let offset = queue.committable(consumer.position(&queue.partition));
+            let mut metadata = OffsetMetadata {
                 partition_time: queue.partition_time(),
                 processors: processors.clone(),
             };
-            let offset = queue.committable(consumer.position(&queue.partition));
+            if self.stores.has_windows() {
+                metadata
+                    .processors
+                    .insert(OffsetMetadata::offset_key(&queue.partition), offset);
+            }
             out.push((
                 queue.partition.clone(),
                 OffsetAndMetadata {

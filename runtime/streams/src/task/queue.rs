@@ -125,6 +125,14 @@ impl PartitionQueue {
         }
     }
 
+    /// Goes on at this offset once what waits is processed, wherever it lies.
+    pub(super) fn skip_to(&mut self, offset: i64) {
+        if self.is_empty() {
+            self.consumed = offset;
+            self.dirty = true;
+        }
+    }
+
     pub(super) fn head_timestamp(&self) -> Option<i64> {
         self.head.as_ref().map(|head| head.timestamp.unwrap_or(UNKNOWN_TIME))
     }

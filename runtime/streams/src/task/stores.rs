@@ -119,6 +119,8 @@ struct LocalStore {
     committed_stream_time: i64,
     /// What this overlay last counted for in the budget.
     counted: usize,
+    /// Windows that start before are not read: see [`TaskStores::read`]. Mostly `i64::MIN`.
+    visible_from: i64,
 }
 
 /// All stores of a task.
@@ -141,6 +143,7 @@ impl TaskStores {
         setups: Vec<StoreSetup>,
         cache: Rc<CacheBudget>,
         stream_times: &BTreeMap<String, i64>,
+        taken_over: bool,
     ) -> Self {
         let stores = setups
             .into_iter()
@@ -155,7 +158,13 @@ impl TaskStores {
                 } else {
                     overlay
                 };
-                let stream_time = stream_times.get(&setup.name).copied().unwrap_or(UNKNOWN_TIME);
+                let known = stream_times.get(&setup.name).copied();
+                let at = StoreIndex(index as u16);
+                let visible_from = match db.as_ref().map(|db| (db.stores()[index].kind, db.stream_time(at))) {
+                    Some((kind, Some(restored))) if taken_over && known.is_none() => kind.first_visible_start(restored),
+                    _ => i64::MIN,
+                };
+                let stream_time = known.unwrap_or(UNKNOWN_TIME);
                 LocalStore {
                     overlay,
                     setup,
@@ -163,6 +172,7 @@ impl TaskStores {
                     stream_time,
                     committed_stream_time: stream_time,
                     counted: 0,
+                    visible_from,
                 }
             })
             .collect::<Vec<_>>();
@@ -202,6 +212,11 @@ impl TaskStores {
         store.stream_time
     }
 
+    /// Whether any of them depends on stream time.
+    pub(crate) fn has_windows(&self) -> bool {
+        self.stores.iter().any(|store| store.setup.windowed)
+    }
+
     /// The stream times to commit, by store.
     pub(crate) fn stream_times(&self) -> impl Iterator<Item = (&str, i64)> {
         let windowed = self
@@ -216,9 +231,16 @@ impl TaskStores {
     }
 
     /// A row as this task sees it now.
+    ///
+    /// Taken over from Kafka Streams, a windowed node does not know stream time, and takes records for windows that were closed already. What those
+    /// held is read no more, by Java's window stores and here (`AbstractRocksDBSegmentedBytesStore.get`). With known stream time no such
+    /// window is asked for.
     #[inline]
     pub(crate) fn read(&mut self, slot: StoreSlot, row_key: &[u8]) -> Result<Option<Row>> {
         let store = &mut self.stores[usize::from(slot.0)];
+        if store.visible_from != i64::MIN && window_start(row_key) < store.visible_from {
+            return Ok(None);
+        }
         match store.overlay.get(row_key) {
             Lookup::Hit(row) => Ok(row.map(Row::copy_from)),
             Lookup::Miss => {
@@ -454,6 +476,12 @@ impl TaskStores {
     pub(crate) fn into_db(mut self) -> Option<Box<dyn TaskStore>> {
         self.db.take()
     }
+}
+
+/// Of `key | i64 start | i32 sequence`.
+fn window_start(row_key: &[u8]) -> i64 {
+    let start = row_key.split_last_chunk::<4>().and_then(|(rest, _)| rest.last_chunk());
+    i64::from_be_bytes(*start.expect("a windowed node makes its keys so"))
 }
 
 impl Drop for TaskStores {

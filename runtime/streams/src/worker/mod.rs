@@ -176,6 +176,8 @@ pub(crate) struct Worker {
     retry_at: Duration,
     retries: u32,
     disk: disk::Disk,
+    /// Since when an internal topic is not there.
+    missing_since: Option<Duration>,
     polled: Vec<Polled>,
     stopped: bool,
 }
@@ -234,6 +236,7 @@ impl Worker {
             retry_at: Duration::ZERO,
             retries: 0,
             disk: disk::Disk::default(),
+            missing_since: None,
             polled: Vec::new(),
             stopped: false,
         })

@@ -27,9 +27,18 @@ const STABLE_OFFSETS_WAIT: Duration = Duration::from_secs(1);
 /// the stores' rows.
 const RESTORE_POLL: usize = 2_000;
 
-/// A topic of ours that the leader made and this worker's broker has not heard of yet.
+/// A topic of ours that the leader made and this worker's broker has not heard of yet, or that was deleted since.
 fn unknown_here(topic: &str) -> Error {
-    Error::new(Code::K005, format!("internal topic {topic} is not known yet")).recover_by(Recovery::Revive)
+    Error::new(Code::T003, format!("internal topic {topic} does not exist (yet)")).recover_by(Recovery::Revive)
+}
+
+/// Whether asking again may help.
+fn is_early(error: &Error) -> bool {
+    matches!(error.code(), Code::K005 | Code::K001 | Code::S001) || is_missing(error)
+}
+
+fn is_missing(error: &Error) -> bool {
+    error.code() == Code::T003 && *error.recovery() == Recovery::Revive
 }
 
 /// Where a partition starts.
@@ -46,9 +55,21 @@ struct StartAt {
 /// Where a task starts.
 pub(super) struct Start {
     offsets: Vec<StartAt>,
-    /// What processors keep beside the offsets.
+    /// What other writers' processors keep beside the offsets.
     processors: BTreeMap<String, i64>,
+    /// By store, where they are known.
+    stream_times: BTreeMap<String, i64>,
+    /// Another engine has committed last, at least for one partition.
+    taken_over: bool,
     topic_ids: BTreeMap<Arc<str>, [u8; 16]>,
+}
+
+/// The highest of each key counts.
+fn merge(into: &mut BTreeMap<String, i64>, more: BTreeMap<String, i64>) {
+    for (key, value) in more {
+        let known = into.entry(key).or_insert(value);
+        *known = value.max(*known);
+    }
 }
 
 /// The handlers in force; the dead-letter topic is looked up when there is a producer.
@@ -88,7 +109,8 @@ impl Worker {
                     self.opening.insert(id, opening);
                 }
                 // The cluster is not ready; or another worker of this process still closes the task (the volume is ours alone).
-                Err(error) if matches!(error.code(), Code::K005 | Code::K001 | Code::S001) => {
+                Err(error) if is_early(&error) => {
+                    self.note_missing(&error)?;
                     tracing::info!(task = %id, %error, "the task cannot be opened yet");
                     self.back_off();
                     return Ok(());
@@ -106,6 +128,27 @@ impl Worker {
             }
         }
         Ok(())
+    }
+
+    /// A topic of ours that stays away was deleted. The leader would make it again, empty, in the next rebalance; but state that is gone from
+    /// Kafka is nothing to pass over in silence.
+    pub(super) fn note_missing(&mut self, error: &Error) -> Result<()> {
+        if !is_missing(error) {
+            return Ok(());
+        }
+        let now = self.shared.clock.monotonic();
+        let since = *self.missing_since.get_or_insert(now);
+        if now.saturating_sub(since) <= self.shared.call_timeout() {
+            return Ok(());
+        }
+        Err(Error::new(
+            Code::T003,
+            format!(
+                "{}: it was deleted while the application ran. Started again, the application makes it anew and goes on from the committed \
+                 offsets, without what the topic held",
+                error.message()
+            ),
+        ))
     }
 
     fn open_collector(&mut self) -> Result<()> {
@@ -146,10 +189,7 @@ impl Worker {
                 changelog: TopicPartition::new(Arc::clone(changelog), id.partition),
                 topic_id,
                 delete_retention_ms: self.delete_retention(changelog)?,
-                stream_time: start
-                    .processors
-                    .get(&OffsetMetadata::stream_time_key(&store.config.name))
-                    .copied(),
+                stream_time: start.stream_times.get(&store.config.name).copied(),
             });
         }
         let timeout = self.timeout();
@@ -229,6 +269,8 @@ impl Worker {
         let mut start = Start {
             offsets: Vec::new(),
             processors: BTreeMap::new(),
+            stream_times: BTreeMap::new(),
+            taken_over: false,
             topic_ids: BTreeMap::new(),
         };
         for ((partition, policy), committed) in partitions.into_iter().zip(policies).zip(committed) {
@@ -242,11 +284,12 @@ impl Worker {
                 });
                 continue;
             };
-            let metadata = OffsetMetadata::decode(&committed.metadata);
-            for (key, value) in metadata.processors {
-                let known = start.processors.entry(key).or_insert(value);
-                *known = value.max(*known);
+            let mut metadata = OffsetMetadata::decode(&committed.metadata);
+            match metadata.take_stream_times(&partition, committed.offset) {
+                Some(times) => merge(&mut start.stream_times, times),
+                None => start.taken_over = true,
             }
+            merge(&mut start.processors, metadata.processors);
             start.offsets.push(StartAt {
                 partition,
                 offset: committed.offset,
@@ -397,16 +440,6 @@ impl Worker {
             outputs.insert(*node, (output, Arc::clone(topic)));
         }
         let wired = Wiring::wire(plan, &shared.application.nodes, &part.nodes, &slots, &outputs);
-        let stream_times = part
-            .stores
-            .iter()
-            .filter_map(|store| {
-                let time = start
-                    .processors
-                    .get(&OffsetMetadata::stream_time_key(&store.config.name))?;
-                Some((store.config.name.clone(), *time))
-            })
-            .collect();
         let inputs: Vec<TaskInput> = start
             .offsets
             .iter()
@@ -434,27 +467,17 @@ impl Worker {
             db,
             setups,
             std::rc::Rc::clone(&self.cache),
-            &stream_times,
+            &start.stream_times,
+            start.taken_over,
         );
         stores.touch(shared.clock.now_ms())?;
-        let foreign = start
-            .processors
-            .iter()
-            .filter(|(key, _)| !key.starts_with("stream-time:"))
-            .map(|(key, value)| (key.clone(), *value));
-        let task = Task::new(
-            id,
-            inputs,
-            wired,
-            stores,
-            foreign.collect(),
-            shared.config.max_task_idle,
-        );
+        let task = Task::new(id, inputs, wired, stores, start.processors, shared.config.max_task_idle);
         for partition in task.partitions() {
             self.by_partition.insert(partition.clone(), id);
         }
         let assignment: Vec<_> = start.offsets.into_iter().map(|at| (at.partition, at.offset)).collect();
         self.running.insert(id, task);
+        self.missing_since = None;
         self.consumer.assign(&assignment)?;
         tracing::info!(target: "millrace::event", event = "running", task = %id, inputs = partition_count, "task runs");
         Ok(())

@@ -14,6 +14,7 @@ use crate::{Code, Error, Result};
 impl Worker {
     /// Recovers from an error, or gives it back if it is fatal.
     pub(super) fn recover(&mut self, error: Error) -> Result<()> {
+        self.note_missing(&error)?;
         match error.recovery().clone() {
             Recovery::Fatal => return Err(error),
             Recovery::Revive => {
@@ -131,6 +132,9 @@ impl Worker {
         let offset = self.admin.list_offsets(&[(partition.clone(), spec)], self.timeout())?[0];
         tracing::warn!(%partition, offset, %error, "the input no longer holds the next record: going on elsewhere");
         self.consumer.assign(&[(partition.clone(), offset)])?;
+        if let Some(task) = self.by_partition.get(partition).and_then(|id| self.running.get_mut(id)) {
+            task.skip_to(partition, offset);
+        }
         Ok(())
     }
 }

@@ -18,7 +18,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::librdkafka::{ClientType, MessageBuffer, Native, NativeQueue, NativeTopic, PartitionList};
 use super::properties::{Scope, translate};
 use super::security::Security;
-use super::settings_of;
+use super::{RECONNECT_BACKOFF, RECONNECT_BACKOFF_MAX, settings_of};
 use crate::Result;
 use crate::log::{Consumer, ConsumerSpec, Isolation, Polled, TopicPartition};
 use reading::{Held, Pause, Reading};
@@ -100,6 +100,8 @@ impl KafkaConsumer {
             // A partition that is added waits for the fetch under way, and so does news of an end: Java's half second is long for a hand-over.
             ("fetch.wait.max.ms", "100"),
             ("log.connection.close", "false"),
+            RECONNECT_BACKOFF,
+            RECONNECT_BACKOFF_MAX,
         ];
         let settings = settings_of(bootstrap, &spec.client_id, &defaults, translated);
         let client = Native::new(ClientType::Consumer, &settings, security)

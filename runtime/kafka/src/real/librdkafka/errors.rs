@@ -120,7 +120,8 @@ impl NativeError {
             | ErrorKind::Rejoin
             | ErrorKind::Authentication
             | ErrorKind::Handshake
-            | ErrorKind::Unauthorized) => kind,
+            | ErrorKind::Unauthorized
+            | ErrorKind::Abortable) => kind,
             // Nothing more can be done with the client, but somebody can do something about it.
             kind @ ErrorKind::Config if self.fatal => kind,
             _ if self.fatal => ErrorKind::Fatal,
@@ -165,6 +166,9 @@ mod tests {
             (error(-149, false, false, true), ErrorKind::Abortable),
             (error(local::TIMED_OUT, false, true, false), ErrorKind::Retriable),
             (error(local::FATAL, true, false, false), ErrorKind::Fatal),
+            // Fatal for librdkafka's producer, but not for the next one with its id.
+            (error(48, true, false, false), ErrorKind::Abortable),
+            (error(49, true, false, false), ErrorKind::Abortable),
             (error(-172, false, false, false), ErrorKind::Fatal),
             // A time-out beyond the broker's, and no right to the transactional id.
             (error(50, true, false, false), ErrorKind::Config),

@@ -40,6 +40,12 @@ pub(crate) fn kind_of(code: i16) -> ErrorKind {
         | R::InconsistentGroupProtocol
         | R::StaleMemberEpoch
         | R::FencedMemberEpoch => ErrorKind::Rejoin,
+        // Producer and coordinator no longer agree, after a time-out or the loss of a broker: a new producer does.
+        R::InvalidTxnState
+        | R::InvalidProducerIdMapping
+        | R::UnknownProducerId
+        | R::OutOfOrderSequenceNumber
+        | R::TransactionAbortable => ErrorKind::Abortable,
         R::FencedInstanceId | R::InvalidProducerEpoch | R::ProducerFenced | R::TransactionCoordinatorFenced => {
             ErrorKind::Fenced
         }
@@ -104,13 +110,18 @@ mod tests {
             (38, ErrorKind::Config),
             (41, ErrorKind::Retriable),
             (44, ErrorKind::Config),
+            (45, ErrorKind::Abortable),
             (47, ErrorKind::Fenced),
+            (48, ErrorKind::Abortable),
+            (49, ErrorKind::Abortable),
             (51, ErrorKind::Retriable),
             (58, ErrorKind::Authentication),
             (69, ErrorKind::Rejoin),
             (82, ErrorKind::Fenced),
             (88, ErrorKind::Retriable),
+            (59, ErrorKind::Abortable),
             (90, ErrorKind::Fenced),
+            (120, ErrorKind::Abortable),
             (-1, ErrorKind::Fatal),
         ];
         for (code, kind) in table {
