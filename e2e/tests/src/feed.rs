@@ -71,10 +71,10 @@ impl Feeder {
     /// Waits until the broker has everything.
     ///
     /// # Panics
-    /// If it does not take it within a minute.
+    /// If it does not take it within three minutes: it may be away for a while.
     pub fn flush(&self) {
         self.producer
-            .flush(Duration::from_secs(60))
+            .flush(Duration::from_secs(180))
             .expect("the broker takes the input");
     }
 }

@@ -84,6 +84,7 @@ fn outage(by_surprise: bool) -> bool {
 
 /// The broker that coordinates the group is killed, comes back, then the one that coordinates the transactions: twice `MILLRACE_OUTAGES` of them.
 #[test]
+#[ignore = "three brokers want more of a machine than the suite leaves them: run it alone"]
 fn a_cluster_of_three_loses_its_coordinators() {
     let kills = 2 * knob("MILLRACE_OUTAGES", 1);
     let brokers = Broker::cluster(3, "320m");

@@ -23,10 +23,14 @@ const FULL_QUEUE_WAIT: Duration = Duration::from_millis(50);
 /// Kafka Streams' default; the Java producer's own is a minute, and brokers allow up to 15 minutes.
 const TRANSACTION_TIMEOUT_MS: &str = "10000";
 
+/// What a call that librdkafka bounds itself may take beyond its bound.
+const OVERTIME: Duration = Duration::from_secs(2);
+
 /// [`Producer`] on a cluster.
 pub(crate) struct KafkaProducer {
     topics: Vec<(Arc<str>, NativeTopic)>,
     transactional_id: Option<String>,
+    transaction_timeout: Duration,
     since_poll: u32,
     client: Arc<Native>,
 }
@@ -61,12 +65,14 @@ impl KafkaProducer {
         if spec.transactional_id.is_some() {
             bound_delivery(&mut translated.settings);
         }
+        let transaction_timeout = Duration::from_millis(transaction_timeout_ms(&translated.settings));
         let settings = settings_of(bootstrap, &spec.client_id, &defaults, translated);
         let client = Native::new(ClientType::Producer, &settings, security)
             .map_err(|error| error.context(format_args!("producer {}", spec.client_id)))?;
         Ok(Self {
             topics: Vec::new(),
             transactional_id: spec.transactional_id.clone(),
+            transaction_timeout,
             since_poll: 0,
             client,
         })
@@ -234,11 +240,23 @@ impl Producer for KafkaProducer {
         if offsets.is_empty() {
             return Ok(());
         }
-        let mut list = PartitionList::with_capacity(offsets.len());
-        for (at, offset) in offsets {
-            list.add(at, Some(offset.offset), &offset.metadata)?;
-        }
-        self.client.send_offsets(&list, member, timeout)
+        // librdkafka does not keep its own bound here: where the broker of the group's coordinator is lost at a bad moment, it waits until some broker is
+        // connected anew, for minutes or for ever. So a thread waits that can be left behind with its client, which the next producer fences.
+        let patience = timeout.min(self.transaction_timeout);
+        let (client, offsets, member) = (Arc::clone(&self.client), offsets.to_vec(), member.clone());
+        let (answer, answered) = crossbeam_channel::bounded(1);
+        let ask = move || _ = answer.send(send_offsets(&client, &offsets, &member, patience));
+        std::thread::Builder::new()
+            .name("send-offsets".to_owned())
+            .spawn(ask)
+            .map_err(|error| Error::new(ErrorKind::Fatal, format!("cannot start a thread: {error}")))?;
+        answered.recv_timeout(patience + OVERTIME).unwrap_or_else(|_| {
+            let text = format!(
+                "offsets: no answer from the group's coordinator in {} s",
+                patience.as_secs()
+            );
+            Err(Error::new(ErrorKind::Retriable, text))
+        })
     }
 
     fn commit(&mut self, timeout: Duration) -> Result<()> {
@@ -254,18 +272,30 @@ impl Producer for KafkaProducer {
     }
 }
 
+fn send_offsets(
+    client: &Native,
+    offsets: &[(TopicPartition, OffsetAndMetadata)],
+    member: &GroupMembership,
+    timeout: Duration,
+) -> Result<()> {
+    let mut list = PartitionList::with_capacity(offsets.len());
+    for (at, offset) in offsets {
+        list.add(at, Some(offset.offset), &offset.metadata)?;
+    }
+    client.send_offsets(&list, member, timeout)
+}
+
+fn transaction_timeout_ms(settings: &[(String, String)]) -> u64 {
+    const UNBOUNDED: u64 = u32::MAX as u64;
+    let set = settings.iter().rev().find(|(name, _)| name == "transaction.timeout.ms");
+    set.map_or(TRANSACTION_TIMEOUT_MS, |(_, value)| value)
+        .parse()
+        .unwrap_or(UNBOUNDED)
+}
+
 /// librdkafka refuses a delivery time-out beyond the transaction's, where Java lets the transaction's end it: so does this.
 fn bound_delivery(settings: &mut [(String, String)]) {
-    let last = |wanted: &str, settings: &[(String, String)]| {
-        settings
-            .iter()
-            .rev()
-            .find(|(name, _)| name == wanted)
-            .and_then(|(_, value)| value.parse::<u64>().ok())
-    };
-    let transaction = last("transaction.timeout.ms", settings)
-        .or_else(|| TRANSACTION_TIMEOUT_MS.parse().ok())
-        .unwrap_or(u64::MAX);
+    let transaction = transaction_timeout_ms(settings);
     for (name, value) in settings {
         if name == "delivery.timeout.ms" && value.parse::<u64>().is_ok_and(|asked| asked > transaction) {
             *value = transaction.to_string();
