@@ -18,7 +18,7 @@ use crate::{Error, ErrorKind, Result};
 use consumer::{KafkaConsumer, Reads};
 use properties::{PropertyKind, Scope, Translated, classify};
 use security::Security;
-use wire::{Client, Settings};
+use wire::{Client, Settings, Timing};
 
 /// The client id where none is configured.
 const CLIENT_ID: &str = "millrace";
@@ -83,6 +83,7 @@ impl KafkaLog {
             bootstrap: addresses,
             client_id: value("client.id").unwrap_or(CLIENT_ID).to_owned(),
             security: Arc::clone(&security),
+            timing: Timing::new(properties)?,
         };
         Ok(Self {
             bootstrap: bootstrap.to_owned(),

@@ -2,7 +2,6 @@
 
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
@@ -10,15 +9,10 @@ use kafka_protocol::messages::{BrokerId, FindCoordinatorRequest, MetadataRequest
 use kafka_protocol::protocol::{Request, StrBytes};
 use rustc_hash::FxHashMap;
 
-use super::connection::BACKOFF;
+use super::timing::Timing;
 use super::{Connection, Deadline, error_of};
 use crate::real::security::Security;
 use crate::{Error, ErrorKind, Result};
-
-/// An attempt at one broker waits no longer than this (Java's `request.timeout.ms`).
-const ATTEMPT: Duration = Duration::from_secs(30);
-/// A connection attempt waits no longer than this, so that a dead address does not eat the whole call.
-const CONNECT: Duration = Duration::from_secs(10);
 
 /// What all wire clients of one process share.
 pub(crate) struct Settings {
@@ -28,6 +22,8 @@ pub(crate) struct Settings {
     pub(crate) client_id: String,
     /// How they are spoken to.
     pub(crate) security: Arc<Security>,
+    /// How long is waited for them.
+    pub(crate) timing: Timing,
 }
 
 impl Settings {
@@ -72,17 +68,22 @@ impl Client {
         deadline: Deadline,
         mut attempt: impl FnMut(&mut Self, Deadline) -> Result<T>,
     ) -> Result<T> {
+        let Timing {
+            attempt: at_most,
+            backoff,
+            ..
+        } = self.settings.timing;
         loop {
-            let error = match attempt(self, deadline.at_most(ATTEMPT)) {
+            let error = match attempt(self, deadline.at_most(at_most)) {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
             };
             let again = matches!(error.kind(), ErrorKind::Retriable | ErrorKind::Unreachable);
-            if !again || deadline.remaining() <= BACKOFF {
+            if !again || deadline.remaining() <= backoff {
                 return Err(error);
             }
             tracing::debug!(%error, "asking Kafka again");
-            std::thread::sleep(BACKOFF);
+            std::thread::sleep(backoff);
         }
     }
 
@@ -146,7 +147,7 @@ impl Client {
     /// A connection of its own to `broker`, for requests that wait long.
     pub(crate) fn open(&mut self, broker: i32, deadline: Deadline) -> Result<Connection> {
         let (host, port) = self.address(broker)?;
-        let deadline = deadline.at_most(CONNECT);
+        let deadline = deadline.at_most(self.settings.timing.connect);
         Connection::open(&self.settings, &host, port, deadline).map_err(|error| match error.kind() {
             ErrorKind::Authentication | ErrorKind::Handshake => error.context(format_args!("broker {broker}")),
             _ => Error::new(ErrorKind::Retriable, format!("broker {broker}: {error}")),
@@ -279,7 +280,7 @@ fn reach_any(
     let candidates = known.values().chain(&settings.bootstrap);
     let mut failures: Vec<Error> = Vec::new();
     for (host, port) in candidates {
-        match Connection::open(settings, host, *port, deadline.at_most(CONNECT)) {
+        match Connection::open(settings, host, *port, deadline.at_most(settings.timing.connect)) {
             Ok(connection) => return Ok(connection),
             Err(error) => failures.push(error),
         }

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use kafka_protocol::messages::{ApiKey, ApiVersionsRequest, ApiVersionsResponse, RequestHeader, ResponseHeader};
@@ -362,16 +362,15 @@ fn plain(error: &io::Error) -> String {
     }
 }
 
-/// How long a call waits at least between two attempts.
-pub(crate) const BACKOFF: Duration = Duration::from_millis(100);
-
 #[cfg(test)]
 mod tests {
     use std::io::{Read, Write};
     use std::net::TcpListener;
+    use std::time::Duration;
 
     use super::*;
     use crate::real::security::Security;
+    use crate::real::wire::timing::Timing;
 
     /// Serves one connection with `answer`, then closes it.
     fn open_against(answer: &'static [u8]) -> Error {
@@ -388,6 +387,7 @@ mod tests {
             bootstrap: Vec::new(),
             client_id: "test".to_owned(),
             security: Arc::new(Security::new(&[]).unwrap()),
+            timing: Timing::default(),
         };
         let error = Connection::open(&Arc::new(settings), "127.0.0.1", port, deadline)
             .err()
@@ -470,6 +470,7 @@ mod tests {
             bootstrap: Vec::new(),
             client_id: "test".to_owned(),
             security: Arc::new(security.unwrap()),
+            timing: Timing::default(),
         });
         let deadline = Deadline::after(Duration::from_secs(10));
         let mut connection = Connection::open(&settings, "127.0.0.1", port, deadline).unwrap();

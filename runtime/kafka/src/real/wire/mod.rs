@@ -6,12 +6,14 @@ mod client;
 mod connection;
 mod errors;
 mod login;
+mod timing;
 mod tls;
 mod transport;
 
 pub(crate) use client::{Client, CoordinatorKind, Settings, topic_name};
 pub(crate) use connection::Connection;
 pub(crate) use errors::{error_of, is_retriable, kind_of, name_of};
+pub(crate) use timing::Timing;
 use transport::Transport;
 
 use std::time::{Duration, Instant};
