@@ -16,7 +16,7 @@ SUITES=(
   "docs|60|scripts/docs.sh"
   "kafka-log|120|$CARGO_TARGET_DIR/release/with-broker cargo test --release --workspace --no-fail-fast --test real -- --include-ignored"
   "generated|120|cargo test --release --workspace --no-fail-fast --test generated -- --nocapture"
-  "e2e-kafka|240|cargo test --release --workspace --no-fail-fast --test kafka"
+  "e2e-kafka|420|cargo test --release --workspace --no-fail-fast --test kafka"
 )
 wanted=" $* "
 logs=$(mktemp -d)
